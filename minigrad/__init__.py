@@ -1,0 +1,1 @@
+"""minigrad: a mini-PyTorch to read and extend."""
