@@ -136,7 +136,8 @@ class Generator:
     def _state_bytes(self) -> bytes:
         record = np.zeros((), _STATE)
         with self.lock:
-            _, key, position, *_ = self.source.get_state(legacy=True)
+            twister: Any = self.source.get_state(legacy=False)
+            key, position = twister["state"]["key"], int(twister["state"]["pos"])
             record["seed"], record["seeded"] = self._initial_seed, 1
             record["state"] = key
             record["next"] = 0 if self._fresh else position
@@ -169,8 +170,8 @@ class Generator:
         with self.lock:
             self._initial_seed = int(record["seed"])
             self._reset()
-            key = record["state"].astype(np.uint32)
-            self.source.set_state(("MT19937", key, STATE_WORDS if fresh else place))
+            twister = {"key": record["state"].astype(np.uint32), "pos": STATE_WORDS if fresh else place}
+            self.source.set_state({"bit_generator": "MT19937", "state": twister})
             self._fresh = fresh
             if record["normal_is_valid"]:
                 self.next_normal = float(record["normal_y"])

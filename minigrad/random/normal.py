@@ -47,7 +47,7 @@ _COS = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
 # ---------------------------------------------------------------------- one rounding instead of two
 
 
-def fma32(a: Array, b: Array | float, c: Array | float) -> Array:
+def fma32(a: Array, b: Array | float | np.float32, c: Array | float | np.float32) -> Array:
     """a * b + c for float32 values, rounded once.
 
     The product is exact in float64. The sum is rounded there and once more on the way to float32, which
@@ -85,7 +85,7 @@ def two_sum_error(a: Array, b: Array | float, total: Array) -> Array:
 def _upper_half(a: Array) -> Array:
     """The leading 26 bits of float64 values (Veltkamp's split)."""
     scaled = a * 134217729.0
-    return scaled - (scaled - a)  # type: ignore[no-any-return]
+    return scaled - (scaled - a)
 
 
 def libm(function: Callable[[float], float], values: Array) -> Array:
