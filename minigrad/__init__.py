@@ -1,1 +1,128 @@
-"""minigrad: a mini-PyTorch to read and extend."""
+"""minigrad: a mini-PyTorch to read and extend.
+
+import minigrad
+x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+(x * x).sum().backward()
+x.grad                      # tensor([2., 4.])
+"""
+
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
+from minigrad import autograd
+from minigrad.autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from minigrad.creation import (
+    arange, as_tensor, bernoulli, empty, empty_like, eye, from_numpy, full, full_like, linspace, logspace, multinomial,
+    normal, ones, ones_like, rand, rand_like, randint, randint_like, randn, randn_like, randperm, tensor, zeros, zeros_like,
+)  # fmt: skip
+from minigrad.device import device
+from minigrad.dtypes import (
+    can_cast, complex64, complex128, double, dtype, finfo, float16, float32, float64, get_default_dtype, half, iinfo, int8,
+    int16, int32, int64, long, promote_types, set_default_dtype, short, uint8, uint16, uint32, uint64,
+)  # fmt: skip
+from minigrad.dtypes import bool_ as bool
+from minigrad.dtypes import float_ as float
+from minigrad.dtypes import int_ as int
+from minigrad.errors import BackendError, CheckpointError, DeviceError, DtypeError, GraphError, ShapeError
+from minigrad.ops.activation import log_softmax, relu, sigmoid, softmax, tanh
+from minigrad.ops.arithmetic import (
+    add, atan2, div, floor_divide, fmod, maximum, minimum, mul, neg, remainder, sub,
+)  # fmt: skip
+from minigrad.ops.conv import col2im, conv2d, im2col
+from minigrad.ops.elementwise import (
+    absolute, acos, acosh, asin, asinh, atan, atanh, clamp, cos, cosh, exp, expm1, log, log1p, log2, log10, pow,
+    reciprocal, rsqrt, sin, sinh, sqrt, tan,
+)  # fmt: skip
+from minigrad.ops.index import (
+    gather, index_add, index_fill, index_select, masked_fill, masked_select, scatter, scatter_add, take, take_along_dim,
+)  # fmt: skip
+from minigrad.ops.join import cat, chunk, repeat, split, stack, tile, unbind
+from minigrad.ops.logic import (
+    bitwise_and, bitwise_not, bitwise_or, bitwise_xor, ceil, eq, floor, ge, gt, le, logical_and, logical_not, logical_or,
+    logical_xor, lt, ne, nonzero, round, sign, trunc, where,
+)  # fmt: skip
+from minigrad.ops.matmul import addmm, baddbmm, bmm, diagonal, dot, einsum, matmul, mm, mv, outer, tensordot
+from minigrad.ops.reduce import (
+    all, amax, amin, any, argmax, argmin, count_nonzero, cumprod, cumsum, logsumexp, max, mean, min, norm, prod, std, std_mean,
+    sum, var, var_mean,
+)  # fmt: skip
+from minigrad.ops.shape import (
+    broadcast_to, clone, flatten, flip, movedim, narrow, permute, reshape, roll, squeeze, t, transpose, unflatten, unsqueeze,
+)  # fmt: skip
+from minigrad.printing import printoptions, set_printoptions
+from minigrad.random import (
+    Generator,
+    default_generator,
+    fork_rng,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from minigrad.registry import get_backend, list_backends, set_backend, use_backend
+from minigrad.tensor import ALIASES as _ALIASES
+from minigrad.tensor import Size, Tensor
+
+__version__ = "0.1.0"
+abs = absolute
+concat = concatenate = cat
+pi, e, inf, nan = 3.141592653589793, 2.718281828459045, 1e400, 1e400 - 1e400
+for _alias, _name in _ALIASES.items():
+    globals().setdefault(_alias, globals()[_name])
+
+# What is heavy, or seldom used, is loaded when it is first asked for.
+_LAZY = ("cuda", "datasets", "func", "io", "nn", "optim", "testing", "transforms", "utils")
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LAZY:
+        return _import_module(f"minigrad.{name}")
+    if name == "bfloat16":
+        from minigrad.dtypes import bfloat16
+
+        return bfloat16()
+    raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+
+
+def is_tensor(obj: object) -> "_Any":
+    """Whether an object is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def numel(input: Tensor) -> "_Any":
+    """How many elements a tensor has."""
+    return input.numel()
+
+
+def is_floating_point(input: Tensor) -> "_Any":
+    """Whether a tensor's elements are real numbers."""
+    return input.is_floating_point()
+
+
+def allclose(
+    input: Tensor, other: Tensor, rtol: "_Any" = 1e-05, atol: "_Any" = 1e-08, equal_nan: "_Any" = False
+) -> "_Any":
+    """Whether all elements are near each other: |input - other| <= atol + rtol * |other|."""
+    import numpy as np
+
+    return np.allclose(input.numpy_array(), other.numpy_array(), rtol, atol, equal_nan)
+
+
+def equal(input: Tensor, other: Tensor) -> "_Any":
+    """Whether two tensors have the same shape and elements."""
+    return input.array.shape == other.array.shape and not (input != other).any().item()
+
+
+def get_num_threads() -> "_Any":
+    """How many threads kernels of the active CPU backend use."""
+    from minigrad.registry import active_backend
+
+    return getattr(active_backend("cpu"), "num_threads", lambda: 1)()

@@ -83,7 +83,7 @@ class Backend:
         gy (N, F, OH, OW), w (F, C/groups, KH, KW) -> x_shape = (N, C, H, W)
         """
         n, f, g = len(gy), len(w), groups
-        gy = gy.reshape(n, g, f // g, -1)  # (N, G, F/G, OH*OW)
+        gy = gy.reshape(n, g, f // g, gy.shape[2] * gy.shape[3])  # (N, G, F/G, OH*OW)
         wt = w.reshape(g, f // g, -1).swapaxes(1, 2)  # (G, C/G*KH*KW, F/G)
         cols = self.xp.matmul(wt, gy)  # (N, G, C/G*KH*KW, OH*OW)
         return self.col2im(cols.reshape(n, x_shape[1] * window.taps, gy.shape[3]), x_shape, window)
@@ -174,7 +174,9 @@ class Backend:
         cols = self.xp.broadcast_to(rows, (n * c, window.taps, rows.shape[2]))
         return self.col2im(cols, (n * c, 1, h, w), window).reshape(x_shape)
 
-    def _pool_counts(self, x_shape: Shape, dtype: Any, window: Window, count_include_pad: bool, divisor: int | None) -> Array:
+    def _pool_counts(
+        self, x_shape: Shape, dtype: Any, window: Window, count_include_pad: bool, divisor: int | None
+    ) -> Array:
         """How many cells each average divides by: (OH, OW)."""
         xp, (oh, ow) = self.xp, window.out_size(*x_shape[2:])
         if divisor is not None:
@@ -276,9 +278,7 @@ class Backend:
         centred = x - mean[:, None, None]
         return mean, (centred * centred).mean((0, 2, 3))
 
-    def batch_norm_grad(
-        self, gy: Array, x: Array, w: Array, mean: Array, inv_std: Array
-    ) -> tuple[Array, Array, Array]:
+    def batch_norm_grad(self, gy: Array, x: Array, w: Array, mean: Array, inv_std: Array) -> tuple[Array, Array, Array]:
         """Gradient of batch_norm with the batch's own mean and variance -> gx (N, C, H, W), gw (C,), gb (C,)
 
         Source: Ioffe and Szegedy, "Batch Normalization" (2015), section 3.

@@ -27,7 +27,9 @@ def pair(op: str, name: str, value: object) -> Pair:
     if len(items) == 1:
         items = items * 2
     if len(items) != 2:
-        raise ShapeError(f"{op}(): expected {name} to be a single integer value or a list of 2 values, but got {name}={value!r}")
+        raise ShapeError(
+            f"{op}(): expected {name} to be a single integer value or a list of 2 values, but got {name}={value!r}"
+        )
     return items[0].__index__(), items[1].__index__()
 
 

@@ -1,0 +1,416 @@
+"""Making tensors: from data, filled, in ranges, at random."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import dtypes
+from minigrad.device import backend_for
+from minigrad.errors import DtypeError, ShapeError
+from minigrad.ops.base import number
+from minigrad.ops.shape import shape_of
+from minigrad.random import Generator
+from minigrad.tensor import Tensor, make
+
+Array = Any
+
+
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
+    """A tensor with a copy of the data: numbers, nested lists, arrays or tensors. Python floats become the default dtype.
+
+    Raises:
+        ValueError: for ragged lists; TypeError, for elements that are no numbers; DtypeError, for other arrays.
+    """
+    backend = backend_for(device if device is not None or not isinstance(data, Tensor) else data.device)
+    if isinstance(data, Tensor):
+        array = data.array.copy()
+        if not isinstance(array, backend.array_type):
+            array = backend.from_numpy(data.numpy_array())
+        if dtype is not None:
+            array = array.astype(dtypes.as_numpy(dtype, "tensor"))
+        return make(array, requires_grad)
+    array = host_array("tensor", data)
+    if dtype is not None:
+        array = _checked_cast(array, dtypes.as_numpy(dtype, "tensor"))
+    return make(backend.from_numpy(array), requires_grad)
+
+
+def _checked_cast(array: Array, wanted: Any) -> Array:
+    if wanted.kind in "iu" and array.dtype.kind == "f" and array.size and not np.isfinite(array).all():
+        raise ShapeError("tensor(): cannot convert float NaN or infinity to integer")
+    return array.astype(wanted)
+
+
+def host_array(op: str, data: Any) -> Array:
+    """A fresh NumPy array of a supported type, from anything that holds numbers."""
+    if isinstance(data, np.ndarray | np.generic):
+        dtypes.check_supported(data.dtype, op)
+        return np.array(data, dtype=data.dtype.newbyteorder("="), order="C")
+    if hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
+        return host_array(op, np.asarray(data))
+    if isinstance(data, range):
+        data = list(data)
+    if not isinstance(data, (list, tuple, bool, int, float, complex)):
+        raise TypeError(
+            f"{op}(): argument 'data' must be numbers, nested lists of numbers or an array, not {type(data).__name__}"
+        )
+    data = _plain(op, data)
+    try:
+        array = np.array(data)
+    except ValueError as error:
+        raise ShapeError(
+            f"{op}(): expected sequences of equal length at every depth, but the lists are ragged"
+        ) from error
+    except OverflowError as error:
+        raise ShapeError(f"{op}(): Overflow when unpacking long: an integer does not fit into 64 bits") from error
+    if array.size == 0 and array.dtype.kind != "c":
+        return array.astype(dtypes.default_numpy())
+    if array.dtype.kind == "f" and not _has_numpy(data):
+        return array.astype(dtypes.default_numpy())
+    if array.dtype.kind == "c":
+        return array.astype(np.complex64)
+    if array.dtype.kind == "O" or array.dtype.kind == "u":
+        if all(isinstance(v, int) for v in array.reshape(-1)[:1]) or array.dtype.kind == "u":
+            raise ShapeError(f"{op}(): Overflow when unpacking long: an integer does not fit into 64 bits")
+        raise TypeError(f"{op}(): not a number among the data: {array.reshape(-1)[0]!r}")
+    return array
+
+
+def _plain(op: str, data: Any) -> Any:
+    """Nested lists with tensors turned into NumPy's arrays, and what is no number refused."""
+    if isinstance(data, (list, tuple)):
+        return [_plain(op, v) for v in data]
+    if isinstance(data, Tensor):
+        return data.numpy_array()
+    if isinstance(data, (bool, int, float, complex, np.generic, np.ndarray)):
+        return data
+    if hasattr(data, "__index__") or hasattr(data, "__float__"):
+        return data.__index__() if hasattr(data, "__index__") else float(data)
+    raise TypeError(f"{op}(): not a number among the data: {data!r} of type {type(data).__name__}")
+
+
+def _has_numpy(data: Any) -> bool:
+    while isinstance(data, list) and data:
+        data = data[0]
+    return isinstance(data, (np.ndarray, np.generic))
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """The data as a tensor, sharing memory where that is possible."""
+    if isinstance(data, Tensor):
+        return data if dtype is None and device is None else data.to(device=device, dtype=dtype)  # type: ignore[no-any-return]
+    if isinstance(data, np.ndarray) and dtype is None and device is None:
+        return from_numpy(data)
+    return tensor(data, dtype=dtype, device=device)
+
+
+def from_numpy(ndarray: Array) -> Tensor:
+    """A tensor on the array's own memory: a write to one is seen in the other.
+
+    Byte-swapped, misaligned and negatively strided arrays are copied.
+
+    Raises:
+        TypeError: if it is no array, or one whose elements are no numbers.
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"from_numpy(): expected np.ndarray (got {type(ndarray).__name__})")
+    dtypes.check_supported(ndarray.dtype, "from_numpy")
+    array = ndarray.view(np.ndarray)
+    if not array.flags.aligned or not array.dtype.isnative or any(s < 0 for s in array.strides):
+        array = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+    backend = backend_for("cpu")
+    return make(array if backend.array_type is np.ndarray else backend.from_numpy(array))
+
+
+def _sizes(op: str, size: tuple[Any, ...]) -> tuple[int, ...]:
+    if len(size) == 1 and isinstance(size[0], Tensor):
+        size = (tuple(size[0].tolist()),)
+    shape = shape_of(op, size)
+    for n in shape:
+        if n < 0:
+            raise ShapeError(f"{op}(): Trying to create tensor with negative dimension {n}: {list(shape)}")
+    return shape
+
+
+def _allocate(op: str, allocate: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Fresh memory, or a MemoryError that names the request."""
+    try:
+        return allocate()
+    except (MemoryError, ValueError, OverflowError) as error:
+        count = np.dtype(dtype).itemsize
+        for n in shape:
+            count *= n
+        raise MemoryError(
+            f"{op}(): can't allocate memory: you tried to allocate {count} bytes for shape {list(shape)}"
+        ) from error
+
+
+def _filled(
+    op: str, how: str, size: tuple[Any, ...], dtype: Any, device: Any, requires_grad: bool, out: Any = None
+) -> Tensor:
+    shape = _sizes(op, size)
+    wanted = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype, op)
+    xp = backend_for(device).xp
+    return make(_allocate(op, lambda: getattr(xp, how)(shape, wanted), shape, wanted), requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros."""
+    return _filled("zeros", "zeros", size, dtype, device, requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones."""
+    return _filled("ones", "ones", size, dtype, device, requires_grad)
+
+
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Memory as it was found."""
+    return _filled("empty", "empty", size, dtype, device, requires_grad)
+
+
+def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """One number everywhere; its type, unless dtype says otherwise."""
+    shape = _sizes("full", (size,))
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    wanted = (
+        dtypes.result_numpy((number(value, "full", "fill_value"),)) if dtype is None else dtypes.as_numpy(dtype, "full")
+    )
+    xp = backend_for(device).xp
+    return make(_allocate("full", lambda: xp.full(shape, value, wanted), shape, wanted), requires_grad)
+
+
+def _like(maker: Any) -> Any:
+    def like(
+        input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+    ) -> Tensor:
+        return maker(  # type: ignore[no-any-return]
+            input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
+        )
+
+    like.__name__ = like.__qualname__ = f"{maker.__name__}_like"
+    like.__doc__ = f"{maker.__doc__} In the shape, dtype and device of a tensor."
+    return like
+
+
+zeros_like, ones_like, empty_like = _like(zeros), _like(ones), _like(empty)
+
+
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """One number everywhere, in the shape, dtype and device of a tensor."""
+    return full(
+        input.array.shape,
+        fill_value,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
+    )
+
+
+def arange(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Numbers from start (0, if one is given) up to but without end."""
+    if end is None:
+        start, end = 0, start
+    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
+    if step == 0:
+        raise ShapeError("arange(): step must be nonzero")
+    if (end - start) * (1 if step > 0 else -1) < 0:
+        raise ShapeError(f"arange(): upper bound and lower bound inconsistent with step sign: {start}, {end}, {step}")
+    if dtype is None:
+        whole = all(isinstance(v, int) for v in (start, end, step))
+        wanted = dtypes.int64.numpy if whole else dtypes.default_numpy()
+    else:
+        wanted = dtypes.as_numpy(dtype, "arange")
+    count = max(-int(-((end - start) / step) // 1), 0)  # the ceiling
+    steps = np.arange(count, dtype=np.int64 if all(isinstance(v, int) for v in (start, step)) else np.float64)
+    array = (start + steps * step).astype(wanted)
+    return make(backend_for(device).from_numpy(array), requires_grad)
+
+
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`steps` numbers at even distances, from start to end inclusive."""
+    if steps < 0:
+        raise ShapeError(f"linspace(): number of steps must be non-negative, but got {steps}")
+    wanted = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype, "linspace")
+    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    kind = wanted if wanted.kind == "f" else np.dtype(np.float64)
+    # PyTorch counts from both ends, in the result's own precision.
+    first, last = kind.type(start), kind.type(end)
+    step = (last - first) / kind.type(max(steps - 1, 1))
+    index = np.arange(steps)
+    array = np.where(
+        index < steps // 2 if steps > 1 else index < 1,
+        first + step * index.astype(kind),
+        last - step * (steps - 1 - index).astype(kind),
+    )
+    return make(backend_for(device).from_numpy(array.astype(wanted)), requires_grad)
+
+
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, **options: Any) -> Tensor:
+    """`steps` numbers from base**start to base**end, at even ratios."""
+    return base ** linspace(start, end, steps, **options)  # type: ignore[no-any-return]
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones on the diagonal: (n, m), or (n, n)."""
+    n, m = _sizes("eye", (n, n if m is None else m))
+    wanted = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype, "eye")
+    return make(backend_for(device).from_numpy(np.eye(n, m, dtype=wanted)), requires_grad)
+
+
+# ---------------------------------------------------------------------- at random
+
+
+def _drawn(array: Array, device: Any, requires_grad: bool) -> Tensor:
+    """Random numbers are drawn on the host on every backend, so that a seed means the same everywhere."""
+    return make(backend_for(device).from_numpy(np.asarray(array)), requires_grad)
+
+
+def _floating(op: str, dtype: Any) -> Any:
+    wanted = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype, op)
+    if dtypes.category(wanted.kind) != 2:
+        raise DtypeError(f'"{op}" not implemented for {dtypes.of_numpy(wanted)}: expected a floating type')
+    return wanted
+
+
+def rand(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Numbers spread evenly over [0, 1)."""
+    from minigrad.random import distributions
+
+    shape = _sizes("rand", size)
+    return _drawn(
+        distributions.uniform(shape, dtype=_floating("rand", dtype), generator=generator), device, requires_grad
+    )
+
+
+def randn(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Normally distributed numbers: mean 0, variance 1."""
+    from minigrad.random import distributions
+
+    shape = _sizes("randn", size)
+    return _drawn(
+        distributions.normal(shape, dtype=_floating("randn", dtype), generator=generator), device, requires_grad
+    )
+
+
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Whole numbers of [low, high); randint(high, size) starts at 0."""
+    from minigrad.random import integers
+
+    if size is None:
+        low, high, size = 0, low, high
+    if low >= high:
+        raise ShapeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    wanted = dtypes.int64.numpy if dtype is None else dtypes.as_numpy(dtype, "randint")
+    return _drawn(integers.randint(_sizes("randint", (size,)), low, high, wanted, generator), device, requires_grad)
+
+
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """The numbers 0 .. n-1 in random order."""
+    from minigrad.random import integers
+
+    wanted = dtypes.int64.numpy if dtype is None else dtypes.as_numpy(dtype, "randperm")
+    return _drawn(integers.randperm(n, wanted, generator), device, requires_grad)
+
+
+def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+    """rand in the shape, dtype and device of a tensor."""
+    return rand(
+        input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
+    )
+
+
+def randn_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Tensor:
+    """randn in the shape, dtype and device of a tensor."""
+    return randn(
+        input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
+    )
+
+
+def randint_like(
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """randint in the shape, dtype and device of a tensor."""
+    low, high = (0, low) if high is None else (low, high)
+    return randint(
+        low,
+        high,
+        input.array.shape,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
+    )
+
+
+def normal(
+    mean: Any,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+) -> Tensor:
+    """Normally distributed numbers with means and deviations given as numbers or tensors."""
+    if size is not None:
+        from minigrad.random import distributions
+
+        return _drawn(
+            distributions.normal(_sizes("normal", (size,)), mean, std, _floating("normal", dtype), generator),
+            device,
+            False,
+        )
+    like = mean if isinstance(mean, Tensor) else std
+    shape = np.broadcast_shapes(getattr(mean, "shape", ()), getattr(std, "shape", ()))
+    return randn(shape, generator=generator, dtype=like.dtype, device=like.device) * std + mean  # type: ignore[no-any-return]
+
+
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that each element states (or p), else 0."""
+    from minigrad.random import distributions
+
+    if p is not None:
+        return _drawn(distributions.bernoulli(input.array.shape, p, input.array.dtype, generator), input.device, False)
+    return _drawn(distributions.bernoulli_array(input.numpy_array(), input.array.dtype, generator), input.device, False)
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Column numbers drawn with probabilities in proportion to the elements: (C,) or (N, C) -> (..., num_samples)"""
+    from minigrad.random import integers
+
+    return _drawn(integers.multinomial(input.numpy_array(), num_samples, replacement, generator), input.device, False)

@@ -1,0 +1,259 @@
+"""Arithmetic of two tensors, broadcast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad import dtypes
+from minigrad.errors import DtypeError, ShapeError
+from minigrad.ops.base import Array, Binary, Grads, Tensor, Unary, Variable, backend_of, cast
+from minigrad.ops.logic import eq, gt, kind_of, lt, trunc, where
+
+
+class Add(Binary):
+    """a + b"""
+
+    __slots__ = ()
+    keeps = False
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return a + b
+
+    def backward(self, gy: Tensor) -> Grads:
+        return gy, gy
+
+
+class Sub(Binary):
+    """a - b"""
+
+    __slots__ = ()
+    keeps = False
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return a - b
+
+    def backward(self, gy: Tensor) -> Grads:
+        return gy, self.needs[1] and neg(gy)
+
+
+class Mul(Binary):
+    """a * b"""
+
+    __slots__ = ()
+    a_only_for_b = b_only_for_a = True
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return a * b
+
+    def backward(self, gy: Tensor) -> Grads:
+        a, b = self.inputs
+        needs = self.needs
+        return needs[0] and mul(gy, b), needs[1] and mul(gy, a)
+
+
+class Div(Binary):
+    """a / b; integers give floating results."""
+
+    __slots__ = ()
+    divides = True
+    a_only_for_b = True
+
+    def forward(self, a: Array, b: Array) -> Array:
+        if b.__class__ in (int, float, bool) and not b:
+            b = a.dtype.type(b)  # Python's own division by zero is an exception, IEEE's is not
+        return a / b
+
+    def backward(self, gy: Tensor) -> Grads:
+        a, b = self.inputs
+        ga = div(gy, b)
+        return self.needs[0] and ga, self.needs[1] and neg(div(mul(ga, a), b))
+
+
+class Maximum(Binary):
+    """The larger of both, NaN if either is; a tie shares the gradient."""
+
+    __slots__ = ()
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return backend_of(a).xp.maximum(a, b)
+
+    def backward(self, gy: Tensor) -> Grads:
+        a, b = self.inputs
+        half = where(eq(a, b), mul(gy, 0.5), 0.0)
+        return (
+            self.needs[0] and add(where(gt(a, b), gy, 0.0), half),
+            self.needs[1] and add(where(lt(a, b), gy, 0.0), half),
+        )
+
+
+class Minimum(Binary):
+    """The smaller of both, NaN if either is; a tie shares the gradient."""
+
+    __slots__ = ()
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return backend_of(a).xp.minimum(a, b)
+
+    def backward(self, gy: Tensor) -> Grads:
+        a, b = self.inputs
+        half = where(eq(a, b), mul(gy, 0.5), 0.0)
+        return (
+            self.needs[0] and add(where(lt(a, b), gy, 0.0), half),
+            self.needs[1] and add(where(gt(a, b), gy, 0.0), half),
+        )
+
+
+class FloorDivide(Binary):
+    """a // b, rounded down; no gradient flows."""
+
+    __slots__ = ()
+    compares = True
+
+    def forward(self, a: Array, b: Array) -> Array:
+        if a.dtype.kind in "iu":
+            _refuse_zero(b)
+        return a // b
+
+
+class Remainder(Binary):
+    """a - b * floor(a / b): the sign is b's."""
+
+    __slots__ = ()
+    a_only_for_b = True
+
+    def forward(self, a: Array, b: Array) -> Array:
+        if kind_of(a, b) in "iu":
+            _refuse_zero(b)
+        return a % b
+
+    def backward(self, gy: Tensor) -> Grads:
+        a, b = self.inputs
+        return gy, self.needs[1] and mul(gy, neg(floor_divide(a, b)))
+
+
+class Fmod(Binary):
+    """a - b * trunc(a / b): the sign is a's."""
+
+    __slots__ = ()
+    a_only_for_b = True
+
+    def forward(self, a: Array, b: Array) -> Array:
+        if kind_of(a, b) in "iu":
+            _refuse_zero(b)
+        return backend_of(a).xp.fmod(a, b)
+
+    def backward(self, gy: Tensor) -> Grads:
+        a, b = self.inputs
+        return gy, self.needs[1] and mul(gy, neg(trunc(div(a, b))))
+
+
+def _refuse_zero(b: Array) -> None:
+    if (b == 0) if b.__class__ is int else bool((b == 0).any()):
+        raise RuntimeError("ZeroDivisionError: integer division or modulo by zero")
+
+
+class Atan2(Binary):
+    """The angle of the point (b, a)."""
+
+    __slots__ = ()
+    divides = True
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return backend_of(a).xp.arctan2(a, b)
+
+    def backward(self, gy: Tensor) -> Grads:
+        a, b = self.inputs
+        scaled = div(gy, add(mul(a, a), mul(b, b)))
+        return self.needs[0] and mul(scaled, b), self.needs[1] and neg(mul(scaled, a))
+
+
+class Neg(Unary):
+    """-a"""
+
+    __slots__ = ()
+    keeps = False
+
+    def forward(self, a: Array) -> Array:
+        if a.dtype.kind == "b":
+            raise DtypeError(
+                "neg(): Negation, the `-` operator, on a bool tensor is not supported. "
+                "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+            )
+        return -a
+
+    def backward(self, gy: Tensor) -> Grads:
+        return neg(gy)
+
+
+def add(input: Tensor, other: Tensor, *, alpha: Any = 1) -> Tensor:
+    """input + alpha * other"""
+    if alpha != 1:
+        other = mul(other, alpha) if isinstance(other, Variable) else other * alpha
+    return Add().apply(input, other)
+
+
+def sub(input: Tensor, other: Tensor, *, alpha: Any = 1) -> Tensor:
+    """input - alpha * other"""
+    if alpha != 1:
+        other = mul(other, alpha) if isinstance(other, Variable) else other * alpha
+    for v in (input, other):
+        if v.__class__ is bool or (isinstance(v, Variable) and v.array.dtype.kind == "b"):
+            raise DtypeError(
+                "sub(): Subtraction, the `-` operator, with a bool tensor is not supported. "
+                "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+            )
+    return Sub().apply(input, other)
+
+
+def mul(input: Tensor, other: Tensor) -> Tensor:
+    """input * other"""
+    return Mul().apply(input, other)
+
+
+def div(input: Tensor, other: Tensor, *, rounding_mode: str | None = None) -> Tensor:
+    """input / other; rounding_mode "floor" or "trunc" rounds the quotient."""
+    if rounding_mode is None:
+        return Div().apply(input, other)
+    if rounding_mode == "floor":
+        return floor_divide(input, other)
+    if rounding_mode != "trunc":
+        raise ShapeError(
+            f"div(): expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
+    whole = dtypes.result_numpy(tuple(v.array if isinstance(v, Variable) else v for v in (input, other)))
+    return cast(trunc(Div().apply(input, other)), whole)
+
+
+def maximum(input: Tensor, other: Tensor) -> Tensor:
+    """The larger element of both."""
+    return Maximum().apply(input, other)
+
+
+def minimum(input: Tensor, other: Tensor) -> Tensor:
+    """The smaller element of both."""
+    return Minimum().apply(input, other)
+
+
+def floor_divide(input: Tensor, other: Tensor) -> Tensor:
+    """input // other, rounded down."""
+    return FloorDivide().apply(input, other)
+
+
+def remainder(input: Tensor, other: Tensor) -> Tensor:
+    """input % other, with the sign of other."""
+    return Remainder().apply(input, other)
+
+
+def fmod(input: Tensor, other: Tensor) -> Tensor:
+    """C's fmod, with the sign of input."""
+    return Fmod().apply(input, other)
+
+
+def atan2(input: Tensor, other: Tensor) -> Tensor:
+    """The angle between the x axis and (other, input), in radians."""
+    return Atan2().apply(input, other)
+
+
+def neg(input: Tensor) -> Tensor:
+    """-input"""
+    return Neg().apply(input)

@@ -1,0 +1,214 @@
+"""Losses: cross entropy in one pass, and those made of simpler ops."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from minigrad import dtypes
+from minigrad.errors import DtypeError, ShapeError
+from minigrad.ops.activation import log_softmax, softmax
+from minigrad.ops.arithmetic import add, div, mul, neg, sub
+from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of, wrap
+from minigrad.ops.index import gather
+from minigrad.ops.logic import where
+from minigrad.ops.reduce import mean, sum
+from minigrad.ops.shape import permute, reshape, unsqueeze
+
+
+class CrossEntropy(Nary):
+    """-log softmax(x)[target], row by row: x (N, C), target (N,) -> (N,)"""
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: Array) -> None:
+        self.target = target
+
+    def forward(self, x: Array) -> Array:
+        losses, self.saved = backend_of(x).cross_entropy(x, self.target)
+        return losses
+
+    def backward(self, gy: Tensor) -> Grads:
+        return CrossEntropyGrad(self.target, self.saved).apply(gy, self.inputs[0])
+
+
+class CrossEntropyGrad(Nary):
+    """(softmax(x) - onehot(target)) * gy: gy (N,), x (N, C) -> (N, C)"""
+
+    __slots__ = ("probabilities", "target")
+
+    def __init__(self, target: Array, probabilities: Array) -> None:
+        self.target, self.probabilities = target, probabilities
+
+    def forward(self, gy: Array, x: Array) -> Array:
+        return backend_of(x).cross_entropy_grad(gy, self.probabilities, self.target)
+
+    def backward(self, ggx: Tensor) -> Grads:
+        gy, x = self.inputs
+        p = softmax(x, 1)
+        inner = sum(mul(ggx, p), 1, True)
+        g_gy = sub(reshape(inner, -1), reshape(gather(ggx, 1, wrap(self.target.reshape(-1, 1))), -1))
+        return self.needs[0] and neg(g_gy), self.needs[1] and mul(mul(p, sub(ggx, inner)), reshape(gy, (-1, 1)))
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The softmax-with-loss of the book: -log of the probability that softmax gives to the target.
+
+    input (N, C), (C,) or (N, C, d1, ...); target either class indices (N,), (), (N, d1, ...) or probabilities of
+    input's shape. "mean" divides by the targets' total weight.
+
+    Raises:
+        IndexError: if a target is outside [0, C) and is not ignore_index.
+        DtypeError: if class indices are not integers. ShapeError: if shapes or reduction do not fit.
+    """
+    check_reduction("cross_entropy", reduction)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ShapeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if input.array.shape == target.array.shape and target.array.dtype.kind not in "iub":
+        return _with_probabilities(input, target, weight, reduction, label_smoothing)
+    x, target_array, shape = _as_rows("cross_entropy", input, target)
+    if weight is None and label_smoothing == 0.0 and not (target_array == ignore_index).any():
+        check_classes("cross_entropy", target_array, x.array.shape[1])
+        losses = CrossEntropy(target_array).apply(x)
+        return _reduced(losses, reduction, shape)
+    log_p = log_softmax(x, 1)
+    plain = nll_rows(log_p, target_array, weight, ignore_index)
+    losses, weights = plain
+    if label_smoothing:
+        every = log_p if weight is None else mul(log_p, weight)
+        smooth = neg(sum(every, 1))
+        used = wrap(target_array != ignore_index)
+        smooth = where(used, smooth, 0.0)
+        losses = add(mul(losses, 1 - label_smoothing), mul(smooth, label_smoothing / x.array.shape[1]))
+    return div(sum(losses), sum(weights)) if reduction == "mean" else _reduced(losses, reduction, shape)
+
+
+def _with_probabilities(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float
+) -> Tensor:
+    axis = 1 if input.array.ndim > 1 else 0
+    classes = input.array.shape[axis]
+    if smoothing:
+        target = add(mul(target, 1 - smoothing), smoothing / classes)
+    log_p = log_softmax(input, axis)
+    if weight is not None:
+        log_p = mul(log_p, reshape(weight, [classes if i == axis else 1 for i in range(input.array.ndim)]))
+    losses = neg(sum(mul(log_p, target), axis))
+    if reduction == "mean":
+        return div(sum(losses), float(max(losses.array.size, 1)))
+    return _reduced(losses, reduction, losses.array.shape)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-input[target], weighted: input (N, C) log-probabilities, target (N,) class indices."""
+    check_reduction("nll_loss", reduction)
+    x, target_array, shape = _as_rows("nll_loss", input, target)
+    losses, weights = nll_rows(x, target_array, weight, ignore_index)
+    return div(sum(losses), sum(weights)) if reduction == "mean" else _reduced(losses, reduction, shape)
+
+
+def nll_rows(log_p: Tensor, target: Array, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Tensor]:
+    """Weighted losses and weights of every row, 0 where the target is ignored."""
+    xp = backend_of(log_p.array).xp
+    used = target != ignore_index
+    safe = xp.where(used, target, 0)
+    check_classes("nll_loss", safe, log_p.array.shape[1])
+    row_weights = xp.ones(len(target), log_p.array.dtype) if weight is None else weight.array[safe]
+    row_weights = wrap(xp.where(used, row_weights, xp.zeros((), log_p.array.dtype)))
+    picked = reshape(gather(log_p, 1, wrap(safe.reshape(-1, 1))), -1)
+    return where(wrap(used), neg(mul(picked, row_weights)), 0.0), row_weights
+
+
+def _as_rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array, tuple[int, ...]]:
+    """Images of classes as rows: (N, C, d1, ...) -> (N*d1*..., C), the targets flat, and the losses' shape."""
+    x, t = input.array, target.array
+    if t.dtype.kind not in "iu":
+        raise DtypeError(f"{op}(): expected scalar type Long for class indices, but got target of {dtypes.of(t)}")
+    if x.ndim == 1 and t.ndim == 0:
+        return unsqueeze(input, 0), t.reshape(1).astype(np.int64), ()
+    if x.ndim < 1 or (x.shape[0] != t.shape[0] if t.ndim else True):
+        raise ShapeError(
+            f"{op}(): Expected input batch_size ({x.shape[0] if x.ndim else 0}) to match target batch_size "
+            f"({t.shape[0] if t.ndim else 0})."
+        )
+    if t.shape != (x.shape[0], *x.shape[2:]):
+        raise ShapeError(f"{op}(): Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(t.shape)}")
+    if x.ndim > 2:
+        c = x.shape[1]
+        input = reshape(permute(input, (0, *range(2, x.ndim), 1)), (t.size, c))
+    return input, t.reshape(-1).astype(np.int64), t.shape
+
+
+def check_classes(op: str, target: Array, classes: int) -> None:
+    """Whether every class index exists.
+
+    Raises:
+        IndexError: naming the first one that does not.
+    """
+    if target.size and (int(target.min()) < 0 or int(target.max()) >= classes):
+        bad = target[(target < 0) | (target >= classes)]
+        raise IndexError(f"{op}(): Target {int(bad[0])} is out of bounds: class indices go from 0 to {classes - 1}.")
+
+
+def check_reduction(op: str, reduction: str) -> None:
+    """Whether a reduction is one of PyTorch's three."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ShapeError(f"{op}(): {reduction} is not a valid value for reduction: expected 'mean', 'sum' or 'none'")
+
+
+def _reduced(losses: Tensor, reduction: str, shape: tuple[int, ...]) -> Tensor:
+    if reduction == "none":
+        return reshape(losses, shape)
+    return sum(losses) if reduction == "sum" else mean(losses)
+
+
+def reduced(op: str, losses: Tensor, reduction: str) -> Tensor:
+    """The mean, the sum, or the losses themselves."""
+    check_reduction(op, reduction)
+    return _reduced(losses, reduction, losses.array.shape)
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """(input - target)**2"""
+    warn_sizes(input, target)
+    d = sub(input, target)
+    losses = mul(d, d) if weight is None else mul(mul(d, d), weight)
+    return reduced("mse_loss", losses, reduction)
+
+
+def warn_sizes(input: Tensor, target: Tensor) -> None:
+    """PyTorch's warning for shapes that will be broadcast, which is seldom what was meant."""
+    if not isinstance(target, Variable):
+        raise TypeError(f"argument 'target' must be Tensor, not {type(target).__name__}")
+    if input.array.shape != target.array.shape:
+        warnings.warn(
+            f"Using a target size ({list(target.array.shape)}) that is different to the input size ({list(input.array.shape)}). "
+            "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+            stacklevel=4,
+        )

@@ -1,0 +1,372 @@
+"""Matrix products and einsum."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+from minigrad import dtypes
+from minigrad.errors import DtypeError, ShapeError
+from minigrad.ops.base import (
+    Array,
+    Grads,
+    Nary,
+    Tensor,
+    Unary,
+    Variable,
+    backend_of,
+    check_same_dtype,
+    device_error,
+    normal_axis,
+)
+from minigrad.ops.reduce import sum
+from minigrad.ops.shape import expand, permute, reshape, sum_to_size, transpose, unsqueeze
+
+
+class MatMul(Nary):
+    """a @ b for stacks of matrices, broadcast: (..., M, K) @ (..., K, N) -> (..., M, N)"""
+
+    __slots__ = ()
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return backend_of(a).matmul(a, b)
+
+    def backward(self, gy: Tensor) -> Grads:
+        a, b = self.inputs
+        return (
+            self.needs[0] and sum_to_size(_product(gy, transpose(b, -1, -2)), a.array.shape),
+            self.needs[1] and sum_to_size(_product(transpose(a, -1, -2), gy), b.array.shape),
+        )
+
+
+class Linear(Nary):
+    """x @ w.T + b: x (M, I), w (O, I), b (O,) or None -> (M, O)"""
+
+    __slots__ = ()
+
+    def forward(self, x: Array, w: Array, b: Array | None) -> Array:
+        return backend_of(x).linear(x, w, b)
+
+    def backward(self, gy: Tensor) -> Grads:
+        x, w, _ = self.inputs
+        return (
+            self.needs[0] and _product(gy, w),
+            self.needs[1] and _product(transpose(gy, 0, 1), x),
+            self.needs[2] and sum(gy, 0),
+        )
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    return MatMul().apply(a, b)
+
+
+def _checked(op: str, a: Tensor, b: Tensor) -> None:
+    for name, v in (("input", a), ("other", b)):
+        if not isinstance(v, Variable):
+            raise TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(v).__name__}")
+    if a.array.__class__ is not b.array.__class__:
+        raise device_error(a.array, b.array)
+    if a.array.dtype != b.array.dtype:
+        raise DtypeError(
+            f"{op}(): expected mat1 and mat2 to have the same dtype, but got: {dtypes.of(a.array)} != {dtypes.of(b.array)}"
+        )
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """The matrix product; vectors are rows on the left and columns on the right; stacks are broadcast.
+
+    Raises:
+        ShapeError: if the inner sizes differ.
+    """
+    _checked("matmul", input, other)
+    a, b = input.array.shape, other.array.shape
+    if not a or not b:
+        raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {len(a)}D and {len(b)}D")
+    if a[-1] != b[-2 if len(b) > 1 else 0]:
+        if len(a) == 1 and len(b) == 1:
+            raise ShapeError(
+                f"inconsistent tensor size, expected tensor {list(a)} and src {list(b)} to have the same number of elements"
+            )
+        rows, inner = (1 if len(a) == 1 else a[-2]), a[-1]
+        right = f"{b[-2]}x{b[-1]}" if len(b) > 1 else f"{b[0]}x1"
+        raise ShapeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{inner} and {right})")
+    for i, (m, n) in enumerate(zip(a[:-2][::-1], b[:-2][::-1], strict=False)):
+        if m != n and 1 not in (m, n):
+            at = max(len(a), len(b)) - 3 - i
+            raise ShapeError(
+                f"The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension {at}"
+            )
+    left = unsqueeze(input, 0) if len(a) == 1 else input
+    right_ = unsqueeze(other, 1) if len(b) == 1 else other
+    if len(b) == 2 and len(a) > 2:  # one large product instead of many small ones
+        y = reshape(
+            _product(reshape(left, (-1, a[-1]) if input.array.size else (_rows(a), a[-1])), right_), (*a[:-1], b[1])
+        )
+    else:
+        y = _product(left, right_)
+    if len(a) == 1 or len(b) == 1:
+        shape = list(y.array.shape)
+        if len(b) == 1:
+            del shape[-1]
+        if len(a) == 1:
+            del shape[-1 if len(b) == 1 else -2]
+        y = reshape(y, shape)
+    return y
+
+
+def _rows(shape: tuple[int, ...]) -> int:
+    count = 1
+    for n in shape[:-1]:
+        count *= n
+    return count
+
+
+def _of_rank(op: str, rank: int, **tensors: Tensor) -> None:
+    for name, v in tensors.items():
+        if v.array.ndim != rank:
+            raise ShapeError(
+                f"{op}(): argument '{name}' must be a {rank}-D tensor, but got shape {list(v.array.shape)}"
+            )
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """(M, K) @ (K, N) -> (M, N)"""
+    _of_rank("mm", 2, input=input, mat2=mat2)
+    return matmul(input, mat2)
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """(B, M, K) @ (B, K, N) -> (B, M, N)"""
+    _of_rank("bmm", 3, input=input, mat2=mat2)
+    a, b = input.array.shape, mat2.array.shape
+    if (a[0], a[2]) != (b[0], b[1]):
+        raise ShapeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
+        )
+    _checked("bmm", input, mat2)
+    return _product(input, mat2)
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """(M, K) @ (K,) -> (M,)"""
+    _of_rank("mv", 2, input=input)
+    _of_rank("mv", 1, vec=vec)
+    return matmul(input, vec)
+
+
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """(K,) . (K,) -> ()"""
+    if input.array.ndim != 1 or tensor.array.ndim != 1:
+        raise ShapeError(f"1D tensors expected, but got {input.array.ndim}D and {tensor.array.ndim}D tensors")
+    return matmul(input, tensor)
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """(M,), (N,) -> (M, N): every product."""
+    _of_rank("outer", 1, input=input, vec2=vec2)
+    return reshape(input, (-1, 1)) * vec2
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input @ weight.T + bias: (..., I), (O, I), (O,) -> (..., O)
+
+    Raises:
+        ShapeError: if the inner sizes differ.
+        DtypeError: if element types differ: nothing is cast silently.
+    """
+    x, w = input.array, weight.array
+    if x.dtype is not w.dtype or x.__class__ is not w.__class__:
+        _checked("linear", input, weight)
+    if w.ndim == 1:
+        y = matmul(input, weight)
+        return y if bias is None else y + bias
+    if w.ndim != 2:
+        raise ShapeError(f"linear(): weight must be a 1-D or 2-D tensor, but got shape {list(w.shape)}")
+    if not x.ndim or x.shape[-1] != w.shape[1]:
+        rows = _rows(x.shape) if x.ndim else 1
+        raise ShapeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1] if x.ndim else 1} and {w.shape[1]}x{w.shape[0]})"
+        )
+    if bias is not None:
+        if bias.array.dtype is not w.dtype:
+            check_same_dtype("linear", ("weight", "bias"), w, bias.array)
+        if bias.array.shape != (w.shape[0],):
+            raise ShapeError(f"linear(): expected bias of shape [{w.shape[0]}], but got {list(bias.array.shape)}")
+    if x.ndim == 2:
+        return Linear().apply(input, weight, bias)
+    y = Linear().apply(reshape(input, (_rows(x.shape), x.shape[-1])), weight, bias)
+    return reshape(y, (*x.shape[:-1], w.shape[0]))
+
+
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * (mat1 @ mat2)"""
+    y = mm(mat1, mat2)
+    return (input if beta == 1 else input * beta) + (y if alpha == 1 else y * alpha)
+
+
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * bmm(batch1, batch2)"""
+    y = bmm(batch1, batch2)
+    return (input if beta == 1 else input * beta) + (y if alpha == 1 else y * alpha)
+
+
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
+    """Sum products over dims: a number of trailing/leading dimensions, or two lists of them."""
+    na, nb = a.array.ndim, b.array.ndim
+    if isinstance(dims, int):
+        over_a, over_b = list(range(na - dims, na)), list(range(dims))
+    else:
+        over_a = [normal_axis("tensordot", d, na) for d in (dims[0] if not isinstance(dims[0], int) else [dims[0]])]
+        over_b = [normal_axis("tensordot", d, nb) for d in (dims[1] if not isinstance(dims[1], int) else [dims[1]])]
+    names = string.ascii_letters
+    left = list(names[:na])
+    right = list(names[na : na + nb])
+    for i, j in zip(over_a, over_b, strict=True):
+        right[j] = left[i]
+    out = [c for i, c in enumerate(left) if i not in over_a] + [c for j, c in enumerate(right) if j not in over_b]
+    return einsum(f"{''.join(left)},{''.join(right)}->{''.join(out)}", a, b)
+
+
+class Diagonal(Unary):
+    """The diagonal of two axes, put last."""
+
+    __slots__ = ("before", "first", "offset", "second")
+    keeps = False
+
+    def __init__(self, offset: int, first: int, second: int) -> None:
+        self.offset, self.first, self.second = offset, first, second
+
+    def forward(self, x: Array) -> Array:
+        self.before = x.shape
+        return x.diagonal(self.offset, self.first, self.second).copy()
+
+    def backward(self, gy: Tensor) -> Grads:
+        return DiagonalEmbed(self.offset, self.first, self.second, self.before).apply(gy)
+
+
+class DiagonalEmbed(Unary):
+    """Zeros with a diagonal written: the adjoint of Diagonal."""
+
+    __slots__ = ("first", "offset", "second", "shape")
+    keeps = False
+
+    def __init__(self, offset: int, first: int, second: int, shape: tuple[int, ...]) -> None:
+        self.offset, self.first, self.second, self.shape = offset, first, second, shape
+
+    def forward(self, x: Array) -> Array:
+        xp = backend_of(x).xp
+        y = xp.zeros(self.shape, x.dtype)
+        moved = xp.moveaxis(y, (self.first, self.second), (-2, -1))
+        steps = xp.arange(x.shape[-1])
+        moved[..., steps + max(-self.offset, 0), steps + max(self.offset, 0)] = x
+        return y
+
+    def backward(self, gy: Tensor) -> Grads:
+        return Diagonal(self.offset, self.first, self.second).apply(gy)
+
+
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The elements whose two indices differ by `offset`, as the last dimension."""
+    ndim = input.array.ndim
+    a, b = normal_axis("diagonal", dim1, ndim), normal_axis("diagonal", dim2, ndim)
+    if a == b:
+        raise ShapeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return Diagonal(offset, a, b).apply(input)
+
+
+class Einsum(Nary):
+    """A sum of products over named axes; every name occurs once per operand and in another operand or the result."""
+
+    __slots__ = ("operands", "result")
+
+    def __init__(self, operands: tuple[str, ...], result: str) -> None:
+        self.operands, self.result = operands, result
+
+    def forward(self, *arrays: Array) -> Array:
+        equation = f"{','.join(self.operands)}->{self.result}"
+        return backend_of(arrays[0]).xp.einsum(equation, *arrays, optimize=True)
+
+    def backward(self, gy: Tensor) -> Grads:
+        grads = []
+        for i, need in enumerate(self.needs):
+            if not need:
+                grads.append(None)
+                continue
+            others = [j for j in range(len(self.operands)) if j != i]
+            names = (self.result, *[self.operands[j] for j in others])
+            grads.append(Einsum(names, self.operands[i]).apply(gy, *[self.inputs[j] for j in others]))
+        return tuple(grads)
+
+
+def einsum(equation: str, *operands: Any) -> Tensor:
+    """Einstein's sum: "bij,bjk->bik" names every axis; names missing on the right are summed over.
+
+    Raises:
+        ShapeError: if the equation does not fit the operands.
+    """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    left, arrow, result = equation.replace(" ", "").partition("->")
+    names = left.split(",")
+    if len(names) != len(operands):
+        raise ShapeError(
+            f"einsum(): more operands were provided than specified in the equation, or fewer: {equation!r} with {len(operands)} operands"
+        )
+    free = [c for c in string.ascii_letters if c not in equation]
+    rank = max(
+        (v.array.ndim - len(n.replace("...", "")) for v, n in zip(operands, names, strict=True) if "..." in n),
+        default=0,
+    )
+    dots = "".join(free[:rank])
+    full = []
+    for v, n in zip(operands, names, strict=True):
+        here = v.array.ndim - len(n.replace("...", ""))
+        n = n.replace("...", dots[rank - here :] if here else "")
+        if len(n) != v.array.ndim:
+            raise ShapeError(
+                f"einsum(): the number of subscripts in the equation ({len(n)}) does not match the number of dimensions "
+                f"({v.array.ndim}) for operand {len(full)} in {equation!r}"
+            )
+        full.append(n)
+    if arrow:
+        result = result.replace("...", dots)
+    else:
+        together = "".join(full)
+        result = dots + "".join(sorted(c for c in set(together) if together.count(c) == 1 and c not in dots))
+    return _einsum_checked(equation, full, result, list(operands))
+
+
+def _einsum_checked(equation: str, names: list[str], result: str, operands: list[Tensor]) -> Tensor:
+    sizes: dict[str, int] = {}
+    for n, v in zip(names, operands, strict=True):
+        for c, size in zip(n, v.array.shape, strict=True):
+            if sizes.get(c, 1) not in (1, size) and size != 1:
+                raise ShapeError(
+                    f"einsum(): subscript {c} has size {size} which does not broadcast with previously seen size {sizes[c]} in {equation!r}"
+                )
+            sizes[c] = max(sizes.get(c, 1), size) if size else 0
+    for c in result:
+        if c not in sizes:
+            raise ShapeError(
+                f"einsum(): output subscript {c} does not appear in the equation {equation!r} for any input operand"
+            )
+    for i, v in enumerate(operands):
+        n = names[i]
+        for c in sorted(set(n)):
+            while n.count(c) > 1:  # a repeated name means the diagonal
+                a = n.index(c)
+                b = n.index(c, a + 1)
+                v = diagonal(v, 0, a, b)
+                n = n[:a] + n[a + 1 : b] + n[b + 1 :] + c
+        elsewhere = set(result).union(*[set(m) for j, m in enumerate(names) if j != i])
+        alone = tuple(k for k, c in enumerate(n) if c not in elsewhere)
+        if alone:
+            v = sum(v, alone)
+            n = "".join(c for c in n if c in elsewhere)
+        ones = tuple(k for k, c in enumerate(n) if v.array.shape[k] != sizes[c])
+        if ones:
+            v = expand(v, [sizes[c] for c in n])
+        names[i], operands[i] = n, v
+    if len(operands) == 1 and sorted(names[0]) == sorted(result):
+        return permute(operands[0], [names[0].index(c) for c in result]) if result else operands[0]
+    return Einsum(tuple(names), result).apply(*operands)

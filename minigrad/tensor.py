@@ -1,0 +1,640 @@
+"""Tensor: the engine's Variable with the operations hung on as methods, all in this one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minigrad import dtypes, printing
+from minigrad.autograd.engine import backward as run_backward
+from minigrad.autograd.graph import Variable
+from minigrad.device import backend_for, device
+from minigrad.errors import DeviceError, DtypeError, GraphError, ShapeError
+from minigrad.ops import activation, arithmetic, elementwise, index, inplace, join, logic, matmul, reduce, shape
+from minigrad.ops.base import cast, normal_axis, wrap
+from minigrad.registry import backend_of
+
+Array = Any
+
+
+class Size(tuple[int, ...]):
+    """A shape."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """How many elements a tensor of this shape has."""
+        count = 1
+        for n in self:
+            count *= n
+        return count
+
+    def __repr__(self) -> str:
+        return f"minigrad.Size({list(self)})"
+
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple.__add__(self, tuple(other)))
+
+    def __getitem__(self, item: Any) -> Any:
+        got = tuple.__getitem__(self, item)
+        return Size(got) if isinstance(item, slice) else got
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes it away again."""
+
+    __slots__ = ("hooks", "key")
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+        self.hooks = hooks
+        self.key = max(hooks, default=-1) + 1
+        hooks[self.key] = hook
+
+    def remove(self) -> None:
+        """Take the hook away."""
+        self.hooks.pop(self.key, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
+
+
+class Tensor(Variable):
+    """A multi-dimensional array that records what happens to it and can be differentiated.
+
+    Made with `minigrad.tensor(data)`, `zeros`, `randn`, ...; `Tensor(data)` itself makes default-dtype copies.
+    """
+
+    __slots__ = ()
+    is_parameter = False
+    __array_priority__ = 1000  # NumPy leaves `array * tensor` to us
+
+    def __init__(self, *data: Any) -> None:
+        from minigrad.creation import empty, tensor
+
+        sizes = all(isinstance(v, int) for v in data)
+        made = empty(*data) if sizes and data else tensor(data[0] if data else [], dtype=dtypes.get_default_dtype())
+        super().__init__(made.array)
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def shape(self) -> Size:
+        """The size of every dimension."""
+        return Size(self.array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        return self.shape if dim is None else self.array.shape[normal_axis("size", dim, self.array.ndim)]
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions."""
+        return self.array.ndim  # type: ignore[no-any-return]
+
+    def dim(self) -> int:
+        """How many dimensions."""
+        return self.array.ndim  # type: ignore[no-any-return]
+
+    def numel(self) -> int:
+        """How many elements."""
+        return int(self.array.size)
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes per element."""
+        return int(self.array.dtype.itemsize)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The elements' type."""
+        return dtypes.of(self.array)
+
+    @property
+    def device(self) -> device:
+        """Where the elements live."""
+        return device(backend_of(self.array).device)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the elements live on a GPU."""
+        return self.device.type == "cuda"
+
+    def get_device(self) -> int:
+        """The GPU's number, -1 on the CPU."""
+        return -1 if self.device.type == "cpu" else self.device.index or 0
+
+    @property
+    def layout(self) -> str:
+        """Every tensor here is dense."""
+        return "minigrad.strided"
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Elements from one place to the next, per dimension."""
+        steps = tuple(s // self.array.dtype.itemsize for s in self.array.strides)
+        return steps if dim is None else steps[normal_axis("stride", dim, self.array.ndim)]
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether the elements lie in order."""
+        return bool(self.array.flags.c_contiguous)
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements are real numbers."""
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """Whether the elements are complex numbers."""
+        return self.dtype.is_complex
+
+    def is_signed(self) -> bool:
+        """Whether the elements can be negative."""
+        return self.dtype.is_signed
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        array = self.array
+        return int(array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr)
+
+    # ------------------------------------------------------------------ its place in the graph
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient flows through here."""
+        return self.tracked
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for a gradient, or no longer."""
+        if requires_grad:
+            check_differentiable(self.array)
+        elif self.node is not None:
+            raise GraphError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
+                "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        self.tracked = bool(requires_grad)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this."""
+        return self.node is None
+
+    @property
+    def grad_fn(self) -> Any:
+        """The operation that made this."""
+        node = self.node
+        return getattr(node, "op", node)
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of its operation this is."""
+        return getattr(self.node, "index", 0)
+
+    @property
+    def _version(self) -> int:
+        return 0 if self.memory is None else self.memory.version
+
+    @property
+    def _base(self) -> Any:
+        return self.base
+
+    def _is_view(self) -> bool:
+        return self.base is not None
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory, outside the graph and its checks."""
+        return wrap(self.array, self.result_class)  # type: ignore[no-any-return]
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        self.array = value.array
+
+    def detach(self) -> Tensor:
+        """The same memory, outside the graph."""
+        y = wrap(self.array, self.result_class)
+        y.memory = self.shared_memory()
+        return y  # type: ignore[no-any-return]
+
+    def detach_(self) -> Tensor:
+        """Leave the graph."""
+        self.node, self.tracked = None, False
+        return self
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add d self / d leaf to every leaf's `.grad`. `gradient` is d something / d self: needed unless self is a scalar."""
+        run_backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
+        """Call `hook(grad)` when this tensor's gradient is known; what it returns, if anything, takes its place."""
+        if not self.tracked:
+            raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
+        where = self if self.node is None else self.node
+        if where.hooks is None:
+            where.hooks = {}
+        return RemovableHandle(where.hooks, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of a tensor that is no leaf."""
+        if not self.tracked:
+            raise GraphError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.node is None:
+            return
+        from weakref import ref
+
+        me = ref(self)
+
+        def keep(g: Tensor) -> None:
+            kept = me()
+            if kept is not None:
+                kept.grad = g if kept.grad is None else kept.grad + g
+
+        self.register_hook(keep)
+
+    # ------------------------------------------------------------------ moving and casting
+
+    def to(self, *args: Any, **options: Any) -> Tensor:
+        """On another device, or with another dtype; or as another tensor is."""
+        where, kind = options.get("device"), options.get("dtype")
+        for arg in args:
+            if isinstance(arg, Tensor):
+                where, kind = arg.device, arg.dtype
+            elif isinstance(arg, (str, device)):
+                where = arg
+            elif isinstance(arg, dtypes.dtype) or arg in (float, int, bool):
+                kind = arg
+        y = self
+        if kind is not None:
+            y = cast(y, dtypes.as_numpy(kind, "to"))
+        if where is not None:
+            y = move(y, device(where))
+        return y.clone() if options.get("copy") and y is self else y  # type: ignore[no-any-return]
+
+    def cpu(self) -> Tensor:
+        """On the CPU."""
+        return move(self, device("cpu"))
+
+    def cuda(self, device_: Any = None, non_blocking: bool = False) -> Tensor:
+        """On the GPU."""
+        return move(self, device("cuda" if device_ is None else device_))
+
+    def type(self, dtype: Any = None) -> Any:
+        """The dtype's name, or a cast."""
+        return f"minigrad.{self.dtype.name}" if dtype is None else self.to(dtype=dtype)
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """Cast to another tensor's dtype."""
+        return self.to(dtype=other.dtype)
+
+    def numpy_array(self) -> Array:
+        """The elements as a NumPy array on the host, shared where that is possible, whatever the graph says."""
+        return backend_of(self.array).to_numpy(self.array)
+
+    def numpy(self, *, force: bool = False) -> Array:
+        """The elements as a NumPy array on the same memory.
+
+        Raises:
+            GraphError: if a gradient flows through here; DeviceError, if the memory is a GPU's. `force` copies instead.
+        """
+        if force:
+            return self.detach().cpu().numpy_array()
+        if self.tracked:
+            raise GraphError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self.device.type == "cuda":
+            raise DeviceError(
+                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
+            )
+        return self.numpy_array()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of numbers."""
+        return self.numpy_array().tolist()
+
+    def item(self) -> Any:
+        """The only element, as a number."""
+        if self.array.size != 1:
+            raise ShapeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
+        return self.array.item() if self.array.dtype.kind != "V" else float(self.numpy_array().reshape(-1)[0])
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            what = "no values" if not self.array.size else "more than one value"
+            raise ShapeError(f"Boolean value of Tensor with {what} is ambiguous")
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.size != 1 or self.array.dtype.kind not in "iub":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(join.unbind(self))
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self == element).any())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return printing.tensor_repr(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and not self.array.ndim else str(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.node is not None:
+            raise GraphError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
+            )
+        y = type(self).__new__(type(self))
+        Variable.__init__(y, self.array.copy(), self.tracked)
+        if self.grad is not None:
+            y.grad = self.grad.clone()
+        memo[id(self)] = y
+        return y
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.numpy_array(), str(self.device), self.tracked)
+
+    # ------------------------------------------------------------------ tensors like this one
+
+    def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        """A tensor with new data, of this one's dtype and device."""
+        from minigrad.creation import tensor
+
+        return tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        """Zeros, of this tensor's dtype and device."""
+        return self._new("zeros", size, dtype, device, requires_grad)
+
+    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        """Ones, of this tensor's dtype and device."""
+        return self._new("ones", size, dtype, device, requires_grad)
+
+    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        """Memory as it was found, of this tensor's dtype and device."""
+        return self._new("empty", size, dtype, device, requires_grad)
+
+    def new_full(
+        self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
+        """One number everywhere, of this tensor's dtype and device."""
+        y = self._new("empty", (size,), dtype, device, False)
+        y.array[...] = fill_value
+        y.tracked = requires_grad
+        return y
+
+    def _new(self, how: str, size: Any, dtype: Any, where: Any, requires_grad: bool) -> Tensor:
+        xp = (backend_of(self.array) if where is None else backend_for(where)).xp
+        wanted = self.array.dtype if dtype is None else dtypes.as_numpy(dtype, f"new_{how}")
+        return make(getattr(xp, how)(shape.shape_of(f"new_{how}", size), wanted), requires_grad)
+
+    # ------------------------------------------------------------------ indexing
+
+    def __getitem__(self, item: Any) -> Tensor:
+        return index.getitem(self, item)
+
+    def __setitem__(self, item: Any, value: Any) -> None:
+        inplace.setitem(self, item, value)
+
+    # ------------------------------------------------------------------ operators
+
+    __add__ = __radd__ = arithmetic.add
+    __mul__ = __rmul__ = arithmetic.mul
+    __sub__, __truediv__, __pow__ = arithmetic.sub, arithmetic.div, elementwise.pow
+    __floordiv__, __mod__, __matmul__ = arithmetic.floor_divide, arithmetic.remainder, matmul.matmul
+    __neg__, __abs__, __invert__ = arithmetic.neg, elementwise.absolute, logic.bitwise_not
+    __and__ = __rand__ = logic.bitwise_and
+    __or__ = __ror__ = logic.bitwise_or
+    __xor__ = __rxor__ = logic.bitwise_xor
+    __lt__, __le__, __gt__, __ge__ = logic.lt, logic.le, logic.gt, logic.ge
+
+    def __eq__(self, other: object) -> Any:
+        return logic.eq(self, other) if _comparable(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        return logic.ne(self, other) if _comparable(other) else NotImplemented
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return arithmetic.sub(other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return arithmetic.div(other, self)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return elementwise.pow(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return arithmetic.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return arithmetic.remainder(other, self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return matmul.matmul(other, self)
+
+    # ------------------------------------------------------------------ properties that are operations
+
+    @property
+    def T(self) -> Tensor:
+        """The dimensions in reverse order."""
+        return shape.Permute(tuple(reversed(range(self.array.ndim)))).apply(self)
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two dimensions exchanged."""
+        return shape.transpose(self, -1, -2)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """view(other.shape)"""
+        return shape.view(self, other.array.shape)
+
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """reshape(other.shape)"""
+        return shape.reshape(self, other.array.shape)
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """expand(other.shape)"""
+        return shape.expand(self, other.array.shape)
+
+    def apply_(self, function: Callable[[Any], Any]) -> Tensor:
+        """Replace every element by function(element). Slow."""
+        self.array[...] = np.vectorize(function, otypes=[self.array.dtype])(self.numpy_array())
+        self.shared_memory().written("apply_")
+        return self
+
+
+Variable.result_class = Tensor
+Tensor.result_class = Tensor
+
+
+def make(array: Array, requires_grad: bool = False) -> Tensor:
+    """A leaf around an array."""
+    y: Tensor = wrap(array, Tensor)
+    if requires_grad:
+        check_differentiable(array)
+        y.tracked = True
+    return y
+
+
+def check_differentiable(array: Array) -> None:
+    """Refuse gradients of integers.
+
+    Raises:
+        DtypeError: if the elements are neither floating nor complex.
+    """
+    if array.dtype.kind in "iub":
+        raise DtypeError("Only Tensors of floating point and complex dtype can require gradients")
+
+
+def move(t: Tensor, where: device) -> Tensor:
+    """A tensor on another device; the gradient travels back."""
+    target = backend_for(where)
+    return t if isinstance(t.array, target.array_type) else Move(target, backend_of(t.array)).apply(t)  # type: ignore[no-any-return]
+
+
+class Move(arithmetic.Unary):
+    """The same elements on another device."""
+
+    __slots__ = ("source", "target")
+    keeps = False
+
+    def __init__(self, target: Any, source: Any) -> None:
+        self.target, self.source = target, source
+
+    def apply(self, a: Tensor) -> Tensor:
+        """As any unary op; the result's array class is the target's."""
+        moved: Tensor = super().apply(a)
+        moved.array = self.target.from_numpy(self.source.to_numpy(a.array))
+        return moved
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, gy: Tensor) -> Tensor:
+        return Move(self.source, self.target).apply(gy)
+
+
+def _rebuilt(cls: type[Tensor], array: Array, where: str, tracked: bool) -> Tensor:
+    y = cls.__new__(cls)
+    Variable.__init__(y, backend_for(where).from_numpy(array), tracked)
+    return y
+
+
+def _comparable(other: object) -> bool:
+    return isinstance(other, (Variable, bool, int, float, complex, np.generic))
+
+
+# Every function of these modules whose first argument is a tensor is also a method; those with an in-place form get
+# one under the name with an underscore. This is the one place where methods are attached.
+METHODS = {
+    arithmetic: "add sub mul div maximum minimum floor_divide remainder fmod atan2 neg",
+    logic: "eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not "
+    "floor ceil trunc round sign nonzero",
+    elementwise: "exp expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh asinh acosh "
+    "atanh absolute pow clamp",
+    activation: "relu sigmoid tanh softmax log_softmax",
+    reduce: "sum mean var std prod cumsum cumprod logsumexp max min amax amin argmax argmin norm any all count_nonzero",
+    shape: "reshape view flatten unflatten permute transpose t movedim squeeze unsqueeze expand broadcast_to sum_to_size "
+    "narrow flip roll clone contiguous",
+    join: "split chunk unbind repeat tile",
+    index: "gather scatter scatter_add index_select index_add index_fill take take_along_dim masked_fill masked_select",
+    matmul: "matmul mm bmm mv dot outer addmm baddbmm diagonal",
+}
+ALIASES = {
+    "multiply": "mul", "subtract": "sub", "divide": "div", "true_divide": "div", "abs": "absolute", "negative": "neg",
+    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne", "arctan2": "atan2",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
+    "fix": "trunc", "clip": "clamp", "swapaxes": "transpose", "swapdims": "transpose", "moveaxis": "movedim", "ger": "outer",
+}  # fmt: skip
+IN_PLACE = (
+    "add sub mul div maximum minimum floor_divide remainder fmod atan2 neg eq ne lt le gt ge logical_and logical_or "
+    "logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not floor ceil trunc round sign exp expm1 log log2 "
+    "log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh asinh acosh atanh absolute pow clamp relu sigmoid "
+    "tanh cumsum cumprod scatter scatter_add index_add index_fill masked_fill addmm baddbmm"
+)
+
+
+def _hang_on() -> None:
+    for module, names in METHODS.items():
+        for name in names.split():
+            setattr(Tensor, name, getattr(module, name))
+    for name in IN_PLACE.split():
+        setattr(Tensor, f"{name}_", inplace.inplace(f"{name}_", getattr(Tensor, name)))
+    for alias, name in ALIASES.items():
+        setattr(Tensor, alias, getattr(Tensor, name))
+        if hasattr(Tensor, f"{name}_"):
+            setattr(Tensor, f"{alias}_", getattr(Tensor, f"{name}_"))
+    for name, kind in _CASTS.items():
+        setattr(Tensor, name, _caster(name, kind))
+    for name, function in (("fill_", inplace.fill), ("zero_", inplace.zero), ("copy_", inplace.copy)):
+        setattr(Tensor, name, inplace.inplace(name, function))
+    for sign, name in _OPERATORS.items():
+        setattr(Tensor, f"__i{sign}__", getattr(Tensor, f"{name}_"))
+    Tensor.where = _where  # type: ignore[attr-defined]
+
+
+_CASTS = {
+    "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "long": dtypes.int64, "int": dtypes.int32,
+    "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
+}  # fmt: skip
+_OPERATORS = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder",
+    "pow": "pow", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+}  # fmt: skip
+
+
+def _caster(name: str, kind: dtypes.dtype) -> Any:
+    def method(self: Tensor, memory_format: Any = None) -> Tensor:
+        return cast(self, kind.numpy)  # type: ignore[no-any-return]
+
+    method.__name__ = name
+    method.__doc__ = f"Cast to {kind}."
+    return method
+
+
+def _where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """self where condition is true, else other."""
+    return logic.where(condition, self, other)  # type: ignore[no-any-return]
+
+
+_hang_on()
