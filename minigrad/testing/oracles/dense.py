@@ -1,0 +1,43 @@
+"""Matrix products, entry by entry."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.testing.tolerance import Expected
+
+
+def matmul(a: Any, b: Any) -> Expected:
+    """(..., M, K) @ (..., K, N) -> (..., M, N), leading axes broadcast"""
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    count = math.prod(lead)
+    a = np.broadcast_to(a, (*lead, m, k)).reshape(count, m, k).astype(np.float64)
+    b = np.broadcast_to(b, (*lead, k, n)).reshape(count, k, n).astype(np.float64)
+    value, magnitude = np.zeros((len(a), m, n)), np.zeros((len(a), m, n))
+    for batch in range(len(a)):
+        for i in range(m):
+            for j in range(n):
+                products = [p * q for p, q in zip(a[batch, i].tolist(), b[batch, :, j].tolist(), strict=True)]
+                value[batch, i, j] = sum(products)
+                magnitude[batch, i, j] = sum(map(abs, products))
+    shape = (*lead, m, n)
+    return Expected(value.reshape(shape), (k + 2) * magnitude.reshape(shape))
+
+
+def linear(x: Any, w: Any, b: Any) -> Expected:
+    """x (M, I), w (O, I), b (O,) or None -> (M, O)"""
+    y = matmul(x, w.T)
+    if b is None:
+        return y
+    bias = b.astype(np.float64)
+    return Expected(y.value + bias, y.scale + 2 * (np.abs(y.value) + np.abs(bias)))
+
+
+def linear_relu(x: Any, w: Any, b: Any) -> Expected:
+    """max(linear, 0)"""
+    y = linear(x, w, b)
+    return Expected(np.maximum(y.value, 0), y.scale)

@@ -1,0 +1,54 @@
+"""Draw a family's cases with hypothesis, reproducibly."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from minigrad.testing.cases import Family, Numbers
+
+
+def require_hypothesis() -> Any:
+    """The hypothesis package, which is an extra.
+
+    Raises:
+        ImportError: with the command that installs it.
+    """
+    try:
+        import hypothesis
+    except ImportError as error:
+        raise ImportError(
+            "minigrad.testing draws its cases with hypothesis, which is not installed: pip install 'minigrad[testing]'"
+        ) from error
+    return hypothesis
+
+
+def numbers_strategy(family: Family, thorough: bool = False, special: bool = False) -> Any:
+    """A hypothesis strategy of this family's numbers; it shrinks towards the simplest case."""
+    st = require_hypothesis().strategies
+    fields = {**family.fields, **(family.wide if thorough else {}), "seed": range(1 << 16)}
+    fields["special"] = family.specials if special else (0,)
+    each = {name: st.sampled_from(list(values)) for name, values in fields.items()}
+    return st.fixed_dictionaries(each).map(family.settle)
+
+
+def sample(family: Family, count: int, seed: int, thorough: bool = False, special: bool = False) -> list[Numbers]:
+    """`count` draws that depend on the seed and the family alone, so that any part of a run can be repeated."""
+    hypothesis = require_hypothesis()
+    drawn: list[Numbers] = []
+
+    def collect(numbers: Numbers) -> None:
+        drawn.append(numbers)
+
+    own_seed = zlib.crc32(f"{seed} {family.name} {special}".encode())
+    settings = hypothesis.settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=(hypothesis.Phase.generate,),
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    test = hypothesis.given(numbers_strategy(family, thorough, special))(collect)
+    hypothesis.seed(own_seed)(settings(test))()
+    return drawn
