@@ -321,8 +321,12 @@ T __shfl_xor_sync(unsigned, T value, unsigned lanes) {
     return cuda_host::shuffle(value, (threadIdx.x % cuda_host::kWarp) ^ lanes);
 }
 
-#define HOST_KERNEL(name)                                                                                 \
-    extern "C" const char* signature_##name() { return cuda_host::Entry<name>::signature(); }             \
-    extern "C" const char* launch_##name(const unsigned* dims, size_t shared, void** arguments) {         \
-        return cuda_host::launch(cuda_host::Entry<name>::call, dims, shared, arguments);                  \
+// The door to a kernel, for ctypes. Everything else is hidden: libraries of several element types live in one process.
+#define HOST_KERNEL(name)                                                                                              \
+    extern "C" __attribute__((visibility("default"))) const char* signature_##name() {                                 \
+        return cuda_host::Entry<name>::signature();                                                                    \
+    }                                                                                                                  \
+    extern "C" __attribute__((visibility("default"))) const char* launch_##name(const unsigned* dims, size_t shared,   \
+                                                                                void** arguments) {                    \
+        return cuda_host::launch(cuda_host::Entry<name>::call, dims, shared, arguments);                               \
     }

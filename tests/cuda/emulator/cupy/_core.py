@@ -143,6 +143,7 @@ class ndarray:  # noqa: N801
         while isinstance(owner.base, np.ndarray):
             owner = owner.base
         _stream.account(owner)
+        _stream.keep(owner)
         return self
 
     # what an array is

@@ -19,7 +19,7 @@ from ._core import ndarray
 from .cuda.function import CNumpyArray
 
 _HEADER = Path(__file__).resolve().parents[1] / "cuda_host.h"
-_FLAGS = "-std=c++17 -O2 -g1 -fPIC -shared -Wall -Wextra -Werror -Wno-unused-parameter -U_FORTIFY_SOURCE".split()
+_FLAGS = "-std=c++17 -O2 -g1 -fPIC -shared -fvisibility=hidden -fno-gnu-unique -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unknown-pragmas -U_FORTIFY_SOURCE".split()
 _KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\(')
 _running = threading.Lock()  # the emulated device does one thing at a time
 
@@ -32,7 +32,7 @@ class RawModule:
     def __init__(self, code: str, *, options: tuple[str, ...] = (), **_: Any) -> None:
         self.code = code
         self.options = options
-        self.names = _KERNEL.findall(code)
+        self.names = _kernels(code, options)
         self._library: ctypes.CDLL | None = None
 
     def get_function(self, name: str) -> RawKernel:
@@ -58,12 +58,24 @@ class RawModule:
                 source, made = Path(place) / "kernels.cpp", Path(place) / "kernels.so"
                 source.write_text(text)
                 command = ["g++", *_FLAGS, *extra, *defines, "-include", str(_HEADER), str(source), "-o", str(made)]
-                environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
-                done = subprocess.run(command, capture_output=True, text=True, env=environment)
+                done = subprocess.run(command, capture_output=True, text=True, env=_environment())
                 if done.returncode:
                     raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
                 made.replace(target)
         return target
+
+
+def _kernels(code: str, options: tuple[str, ...]) -> list[str]:
+    """The names of all kernels, those that macros write included."""
+    defines = [o for o in options if o.startswith("-D")]
+    command = ["g++", "-E", "-P", *defines, "-x", "c++", "-"]
+    plain = subprocess.run(command, input=code, capture_output=True, text=True, env=_environment(), check=True).stdout
+    return _KERNEL.findall(plain)
+
+
+def _environment() -> dict[str, str]:
+    """The compiler itself does not run under a preloaded sanitizer."""
+    return {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
 
 
 class RawKernel:

@@ -45,6 +45,12 @@ def synchronisation(why: str) -> None:
     synchronisations += 1
 
 
+def keep(owner: np.ndarray) -> None:
+    """What a capture makes lives as long as the graph, as memory of a pool of the graph's own does."""
+    if capturing() is not None:
+        work(lambda: owner)
+
+
 def host_copy(host: np.ndarray) -> None:
     """A copy from host memory: a capture would keep the address, not the values."""
     if capturing() is not None:

@@ -1,0 +1,310 @@
+"""The CUDA backend: CuPy's arrays, cuBLAS, and the kernels of cuda_*.cu.
+
+Its kernels use no atomics: the same script gives the same bits in every run on one kind of GPU. Nothing
+here waits for the device, except `to_numpy` and `synchronize`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import numpy as np
+
+from minigrad.backend import Array, Backend, Shape
+from minigrad.errors import BackendError
+from minigrad.window import Window
+
+from .cuda_conv import Convolution
+from .cuda_launch import NARROW, Geometry, Launcher
+from .cuda_optim import MultiTensor
+
+INSTALL = "pip install 'cupy-cuda13x[ctk]' (or 'cupy-cuda12x[ctk]' for an older driver)"
+
+
+class CudaBackend(MultiTensor, Convolution, Backend):
+    """Arrays on an NVIDIA GPU."""
+
+    name = "cuda"
+    device = "cuda"
+    xp: Any = None  # CuPy, once there is an instance
+
+    def __init__(self) -> None:
+        reason = self.unavailable()
+        if reason is not None:
+            raise BackendError(reason)
+        import cupy
+
+        self.xp = cupy
+        self.launcher = Launcher(cupy)
+        self._fault = cupy.zeros(2, np.int64)  # kernels that meet a bad class index write {1, index} here
+        self._fault_possible = False
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Why this backend cannot run here and what to install, in one sentence; None if it can."""
+        if importlib.util.find_spec("cupy") is None:
+            return f"backend 'cuda' needs CuPy, which is not installed: {INSTALL}"
+        try:
+            import cupy
+
+            count = cupy.cuda.runtime.getDeviceCount()
+        except Exception as error:
+            return f"backend 'cuda' needs an NVIDIA GPU and its driver, but CuPy finds none that it can use: {error}"
+        if count == 0:
+            return "backend 'cuda' needs an NVIDIA GPU, but this machine shows none (is CUDA_VISIBLE_DEVICES empty?)"
+        try:
+            from cupy_backends.cuda.libs import cublas  # noqa: F401
+        except ImportError:
+            return f"backend 'cuda' needs the CUDA libraries that CuPy was installed without: {INSTALL}"
+        return None
+
+    # ------------------------------------------------------------------ arrays
+
+    def from_numpy(self, array: Array) -> Array:
+        """A copy of a host array on the device."""
+        return self.xp.asarray(array)
+
+    def to_numpy(self, array: Array) -> Array:
+        """A copy on the host; waits for all work before it.
+
+        Raises:
+            IndexError: if a cross entropy since the last call met a class index outside [0, C).
+        """
+        host = self.xp.asnumpy(array)
+        self._check_faults()
+        return host
+
+    def synchronize(self) -> None:
+        """Wait until the device is done. Raises IndexError as `to_numpy` does."""
+        self.xp.cuda.runtime.deviceSynchronize()
+        self._check_faults()
+
+    def expect_faults(self) -> None:
+        """Kernels that may report a fault are on their way (a replayed graph's, for one): look at the next occasion."""
+        self._fault_possible = True
+
+    def _check_faults(self) -> None:
+        if not self._fault_possible:
+            return
+        self._fault_possible = False
+        happened, index = self._fault.get().tolist()
+        if happened:
+            self._fault.fill(0)
+            raise IndexError(f"Target {index} is out of bounds.")
+
+    def _each(self, file: str, name: str, out: Array, *args: Any, largest: int = 0) -> Array:
+        """Launch with a thread for every element of `out`, which is among `args`; returns it."""
+        self.launcher.each(file, name, out.size, *args, like=out, largest=largest)
+        return out
+
+    def _new(self, shape: Shape, like: Array) -> Array:
+        return self.xp.empty(shape, like.dtype)
+
+    # ------------------------------------------------------------------ windows
+
+    def im2col(self, x: Array, window: Window, fill: float = 0) -> Array:
+        """(N, C, H, W) -> (N, C*KH*KW, OH*OW)"""
+        oh, ow = window.out_size(*x.shape[2:])
+        cols = self._new((x.shape[0], x.shape[1] * window.taps, oh * ow), x)
+        x = self.xp.ascontiguousarray(x)
+        fill = x.dtype.type(fill) if x.dtype.kind != "b" else np.uint8(bool(fill))
+        return self._each("windows", "im2col", cols, x, cols, Geometry(x.shape, window), fill, largest=x.size)
+
+    def col2im(self, cols: Array, x_shape: Shape, window: Window) -> Array:
+        """(N, C*KH*KW, OH*OW) -> x_shape = (N, C, H, W)"""
+        x = self._new(x_shape, cols)
+        cols = self.xp.ascontiguousarray(cols)
+        return self._each("windows", "col2im", x, cols, x, Geometry(x_shape, window), largest=cols.size)
+
+    def max_pool2d(self, x: Array, window: Window) -> tuple[Array, Array]:
+        """(N, C, H, W) -> y, indices, both (N, C, OH, OW)"""
+        shape = (*x.shape[:2], *window.out_size(*x.shape[2:]))
+        y, indices = self._new(shape, x), self.xp.empty(shape, np.int64)
+        x = self.xp.ascontiguousarray(x)
+        if x.dtype.kind == "f":
+            lowest = x.dtype.type(-np.inf)
+        else:
+            lowest = np.uint8(0) if x.dtype.kind == "b" else x.dtype.type(np.iinfo(x.dtype).min)
+        self._each("windows", "max_pool", y, x, y, indices, Geometry(x.shape, window), lowest, largest=x.size)
+        return y, indices
+
+    def max_pool2d_grad(self, gy: Array, indices: Array, x_shape: Shape) -> Array:
+        """gy, indices (N, C, OH, OW) -> x_shape = (N, C, H, W): one block per plane, in a fixed order"""
+        gx = self._new(x_shape, gy)
+        planes, cells, outs = x_shape[0] * x_shape[1], x_shape[2] * x_shape[3], gy.shape[2] * gy.shape[3]
+        if gx.size == 0:
+            return gx
+        gy, indices = self.xp.ascontiguousarray(gy), self.xp.ascontiguousarray(indices)
+        self.launcher.grid(
+            "windows", "max_pool_grad", (min(planes, 2**16),), 128, gy, indices, gx, planes, cells, outs,
+            like=gx, wide=max(gx.size, gy.size) > NARROW,
+        )  # fmt: skip
+        return gx
+
+    def max_pool2d_gather(self, x: Array, indices: Array) -> Array:
+        """x (N, C, H, W), indices (N, C, OH, OW) -> (N, C, OH, OW)"""
+        y = self._new(indices.shape, x)
+        x, indices = self.xp.ascontiguousarray(x), self.xp.ascontiguousarray(indices)
+        cells, outs = x.shape[2] * x.shape[3], y.shape[2] * y.shape[3]
+        return self._each("windows", "max_pool_gather", y, x, indices, y, cells, outs, largest=x.size)
+
+    def avg_pool2d(self, x: Array, window: Window, count_include_pad: bool = True, divisor: int | None = None) -> Array:
+        """(N, C, H, W) -> (N, C, OH, OW)"""
+        if x.dtype.kind != "f":
+            return super().avg_pool2d(x, window, count_include_pad, divisor)
+        y = self._new((*x.shape[:2], *window.out_size(*x.shape[2:])), x)
+        x = self.xp.ascontiguousarray(x)
+        numbers = Geometry(x.shape, window), int(count_include_pad), divisor or 0
+        return self._each("windows", "avg_pool", y, x, y, *numbers, largest=x.size)
+
+    def avg_pool2d_grad(
+        self, gy: Array, x_shape: Shape, window: Window, count_include_pad: bool = True, divisor: int | None = None
+    ) -> Array:
+        """gy (N, C, OH, OW) -> x_shape = (N, C, H, W)"""
+        gx = self._new(x_shape, gy)
+        gy = self.xp.ascontiguousarray(gy)
+        numbers = Geometry(x_shape, window), int(count_include_pad), divisor or 0
+        return self._each("windows", "avg_pool_grad", gx, gy, gx, *numbers, largest=gy.size)
+
+    # ------------------------------------------------------------------ matrices
+
+    def linear(self, x: Array, w: Array, b: Array | None) -> Array:
+        """x (M, I), w (O, I), b (O,) or None -> (M, O)"""
+        y = self.matmul(x, w.T)
+        return y if b is None else self._bias(y, self.xp.ascontiguousarray(b), relu=False)
+
+    def linear_relu(self, x: Array, w: Array, b: Array | None) -> Array:
+        """relu(linear(x, w, b))"""
+        y = self.matmul(x, w.T)
+        return self.relu(y) if b is None else self._bias(y, self.xp.ascontiguousarray(b), relu=True)
+
+    # ------------------------------------------------------------------ activations
+
+    def _pointwise(self, name: str, *inputs: Array) -> Array:
+        """A kernel of inputs that all have the output's shape."""
+        ready = [self.xp.ascontiguousarray(a) for a in inputs]
+        y = self._new(ready[0].shape, ready[0])
+        return self._each("kernels", name, y, *ready, y)
+
+    def relu(self, x: Array) -> Array:
+        """max(x, 0); NaN stays NaN."""
+        return self._pointwise("relu", x) if x.dtype.kind == "f" else super().relu(x)
+
+    def relu_grad(self, gy: Array, y: Array) -> Array:
+        """gy where y > 0, else 0."""
+        return self._pointwise("relu_grad", gy, y)
+
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(-x))"""
+        return self._pointwise("sigmoid", x)
+
+    def sigmoid_grad(self, gy: Array, y: Array) -> Array:
+        """gy * y * (1 - y)"""
+        return self._pointwise("sigmoid_grad", gy, y)
+
+    def tanh_grad(self, gy: Array, y: Array) -> Array:
+        """gy * (1 - y*y)"""
+        return self._pointwise("tanh_grad", gy, y)
+
+    # ------------------------------------------------------------------ softmax and its loss
+
+    def softmax(self, x: Array, axis: int) -> Array:
+        """exp(x) / sum(exp(x)) along an axis."""
+        return self._softmax("softmax", axis, False, x)
+
+    def softmax_grad(self, gy: Array, y: Array, axis: int) -> Array:
+        """y * (gy - sum(gy * y))"""
+        return self._softmax("softmax_grad", axis, False, gy, y)
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        """x - log(sum(exp(x))) along an axis."""
+        return self._softmax("softmax", axis, True, x)
+
+    def log_softmax_grad(self, gy: Array, y: Array, axis: int) -> Array:
+        """gy - exp(y) * sum(gy)"""
+        return self._softmax("softmax_grad", axis, True, gy, y)
+
+    def _softmax(self, name: str, axis: int, logarithm: bool, *inputs: Array) -> Array:
+        """A warp for each row where the classes are adjacent in memory, else a thread for each column."""
+        ready = [self.xp.ascontiguousarray(a) for a in inputs]
+        shape = ready[0].shape
+        y = self._new(shape, ready[0])
+        if y.size == 0:
+            return y
+        classes = shape[axis]
+        inner = int(np.prod(shape[axis:][1:])) if axis != -1 else 1
+        rows = y.size // classes
+        variant, threads = ("rows", rows * 32) if inner == 1 else ("columns", rows)
+        blocks = min(-(-threads // 128), 2**16)
+        self.launcher.grid(
+            "kernels", f"{name}_{variant}", (blocks,), 128, *ready, y, classes, inner, int(logarithm), rows,
+            like=y, wide=y.size > NARROW,
+        )  # fmt: skip
+        return y
+
+    def cross_entropy(self, x: Array, target: Array) -> tuple[Array, Array]:
+        """x (N, C), target (N,) int64 -> losses (N,), probabilities (N, C).
+
+        A class index outside [0, C) gives a loss of nan at once, and an IndexError when a value is next
+        brought to the host: to look at it here would make every training step wait.
+        """
+        x, target = self.xp.ascontiguousarray(x), self.xp.ascontiguousarray(target)
+        rows, classes = x.shape
+        loss, p = self._new((rows,), x), self._new(x.shape, x)
+        if rows:
+            blocks = min(-(-rows * 32 // 128), 2**16)
+            self.launcher.grid(
+                "kernels", "cross_entropy", (blocks,), 128, x, target, loss, p, self._fault, classes, rows,
+                like=x, wide=x.size > NARROW,
+            )  # fmt: skip
+            self.expect_faults()
+        return loss, p
+
+    def cross_entropy_grad(self, gy: Array, p: Array, target: Array) -> Array:
+        """(p - onehot(target)) * gy. gy (N,), p (N, C), target (N,) -> (N, C)"""
+        ready = [self.xp.ascontiguousarray(a) for a in (gy, p, target)]
+        gx = self._new(p.shape, p)
+        return self._each("kernels", "cross_entropy_grad", gx, *ready, gx, p.shape[1])
+
+    # ------------------------------------------------------------------ sums over channels
+
+    def _channels(self, name: str, x: Array, *arrays: Array) -> None:
+        """A block for each channel of x (N, C, ...)."""
+        n, c = x.shape[:2]
+        if c:
+            inner = int(np.prod(x.shape[2:]))
+            self.launcher.grid(
+                "kernels", name, (min(c, 2**16),), 512, *arrays, n, c, inner, like=x, wide=x.size > NARROW
+            )
+
+    def conv2d_bias_grad(self, gy: Array) -> Array:
+        """(N, F, OH, OW) -> (F,)"""
+        gy = self.xp.ascontiguousarray(gy)
+        sums = self._new((gy.shape[1],), gy)
+        self._channels("channel_sum", gy, gy, sums)
+        return sums
+
+    def batch_norm_stats(self, x: Array) -> tuple[Array, Array]:
+        """Mean and biased variance of every channel: (N, C, H, W) -> (C,), (C,)"""
+        x = self.xp.ascontiguousarray(x)
+        mean, variance = self._new((x.shape[1],), x), self._new((x.shape[1],), x)
+        self._channels("channel_stats", x, x, mean, variance)
+        return mean, variance
+
+    def batch_norm(self, x: Array, w: Array, b: Array, mean: Array, inv_std: Array) -> Array:
+        """(x - mean) * inv_std * w + b. x (N, C, H, W), the others (C,)"""
+        ready = [self.xp.ascontiguousarray(a) for a in (x, w, b, mean, inv_std)]
+        y = self._new(x.shape, x)
+        return self._each("kernels", "batch_norm", y, *ready, y, x.shape[1], int(np.prod(x.shape[2:])))
+
+    def batch_norm_grad(
+        self, gy: Array, x: Array, w: Array, mean: Array, inv_std: Array
+    ) -> tuple[Array, Array, Array]:
+        """-> gx (N, C, H, W), gw (C,), gb (C,)"""
+        gy, x, w, mean, inv_std = (self.xp.ascontiguousarray(a) for a in (gy, x, w, mean, inv_std))
+        n, c, inner = *x.shape[:2], int(np.prod(x.shape[2:]))
+        gx, gw, gb = self._new(x.shape, x), self._new((c,), x), self._new((c,), x)
+        self._channels("batch_norm_sums", x, gy, x, mean, inv_std, gw, gb)
+        self._each("kernels", "batch_norm_grad", gx, gy, x, w, mean, inv_std, gw, gb, gx, n, c, inner)
+        return gx, gw, gb
