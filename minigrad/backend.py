@@ -44,6 +44,13 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until all work that was handed to the device is done."""
 
+    def _zero(self, dtype: Any) -> Array:
+        """A 0 without dimensions; made once per type, since making one takes as long as a small operation."""
+        zeros: dict[Any, Array] = self.__dict__.setdefault("_zeros", {})
+        if dtype not in zeros:
+            zeros[dtype] = self.xp.zeros((), dtype)
+        return zeros[dtype]
+
     # ------------------------------------------------------------------ windows, the floor
 
     def im2col(self, x: Array, window: Window, fill: float = 0) -> Array:
@@ -208,11 +215,12 @@ class Backend:
 
     def relu(self, x: Array) -> Array:
         """max(x, 0); NaN stays NaN."""
-        return self.xp.maximum(x, self.xp.zeros((), x.dtype))
+        return self.xp.maximum(x, self._zero(x.dtype))
 
     def relu_grad(self, gy: Array, y: Array) -> Array:
         """gy where y > 0, else 0. y is relu's output."""
-        return self.xp.where(y > 0, gy, self.xp.zeros((), gy.dtype))
+        zero = self._zero(gy.dtype)
+        return self.xp.where(y > zero, gy, zero)
 
     def sigmoid(self, x: Array) -> Array:
         """1 / (1 + exp(-x)), without overflow on either side."""
@@ -230,7 +238,7 @@ class Backend:
 
     def tanh_grad(self, gy: Array, y: Array) -> Array:
         """gy * (1 - y*y). y is tanh's output."""
-        return gy * (1 - y * y)
+        return gy - gy * y * y
 
     def softmax(self, x: Array, axis: int) -> Array:
         """exp(x) / sum(exp(x)) along an axis, shifted by the maximum; a row of -inf alone gives nan."""

@@ -43,7 +43,16 @@ class Memory:
         self.stamp = 0
         self.version = 0
         self.where = ""
-        self.views: list[weakref.ref[Variable]] = []
+        self.views: list[weakref.ref[Variable]] | None = None
+
+    def add_view(self, view: Variable) -> None:
+        """Remember a view, as long as it lives."""
+        views = self.views
+        if views is None:
+            views = self.views = []
+        elif len(views) & (len(views) - 1) == 0 and len(views) >= 32:  # at every doubling, forget those that are gone
+            views = self.views = [v for v in views if v() is not None]
+        views.append(weakref.ref(view))
 
     def written(self, name: str) -> None:
         """Note a modification, and the user's line that made it."""
@@ -64,7 +73,7 @@ class Variable:
     memory: Memory | None  # only once memory is shared or modified
     hooks: dict[int, Callable[[Any], Any]] | None  # of a leaf; other hooks hang on the node
     base: Variable | None  # whose memory a view shows,
-    replay: tuple[Any, ...]  # and the view operations that lead there
+    replay: Any  # and the view operations that lead there: (those before or None, class of op, its arguments)
 
     result_class: ClassVar[type[Variable]]
     order: ClassVar[int] = 0  # a leaf is older than every op
@@ -77,7 +86,7 @@ class Variable:
         self.memory = None
         self.hooks = None
         self.base = None
-        self.replay = ()
+        self.replay = None
 
     def shared_memory(self) -> Memory:
         """The record of writes to this array, made when first needed."""
@@ -162,9 +171,11 @@ class Op:
     def output(self, cls: type[Variable] | None = None) -> Any:
         """The result that was kept in `saved`, at its place in the graph."""
         cls = cls or Variable.result_class
-        y = cls.__new__(cls)
-        Variable.__init__(y, self.saved, True)
+        y: Any = object.__new__(cls)
+        y.array = self.saved
+        y.tracked = True
         y.node = self
+        y.grad = y.memory = y.hooks = y.base = None
         return y
 
     def check_saved(self) -> None:

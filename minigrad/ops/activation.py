@@ -5,7 +5,7 @@ from __future__ import annotations
 from minigrad import dtypes
 from minigrad.errors import DtypeError
 from minigrad.ops.arithmetic import mul, neg, sub
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, backend_of, cast, normal_axis
+from minigrad.ops.base import Array, Binary, Grads, Nary, Tensor, Unary, backend_of, cast, normal_axis
 from minigrad.ops.elementwise import Math, exp
 from minigrad.ops.reduce import sum
 
@@ -24,7 +24,7 @@ class Relu(Unary):
         return ReluGrad().apply(gy, self.output())
 
 
-class ReluGrad(Nary):
+class ReluGrad(Binary):
     """gy where relu's output is positive."""
 
     __slots__ = ()
@@ -50,7 +50,7 @@ class Sigmoid(Math):
         return SigmoidGrad().apply(gy, self.output())
 
 
-class SigmoidGrad(Nary):
+class SigmoidGrad(Binary):
     """gy * y * (1 - y)"""
 
     __slots__ = ()
@@ -80,7 +80,7 @@ class Tanh(Math):
         return TanhGrad().apply(gy, self.output())
 
 
-class TanhGrad(Nary):
+class TanhGrad(Binary):
     """gy * (1 - y*y)"""
 
     __slots__ = ()

@@ -8,7 +8,6 @@ warnings and compute, wrap the result, and put the op into the graph if a gradie
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from weakref import ref
 
 import numpy as np
 
@@ -96,14 +95,24 @@ class Binary(Op):
 
     def apply(self, a: Tensor, b: Tensor) -> Tensor:
         """Run the op."""
+        kind = b.__class__
         try:
             x = a.array
-            z = b.array
+            if kind is float or kind is int:
+                if x.dtype.kind != "f":
+                    raise AttributeError
+                z, wants_a, wants_b = b, a.tracked, False
+            else:
+                z = b.array
+                if x.dtype is not z.dtype or x.__class__ is not z.__class__ or (self.divides and x.dtype.kind in "iub"):
+                    raise AttributeError
+                wants_a, wants_b = a.tracked, b.tracked
+            cls = a.result_class
         except AttributeError:
             a, b, x, z = self.lift(a, b)
-        else:
-            if x.dtype is not z.dtype or x.__class__ is not z.__class__ or (self.divides and x.dtype.kind in "iub"):
-                a, b, x, z = self.lift(a, b)
+            wants_a = isinstance(a, Variable) and a.tracked
+            wants_b = isinstance(b, Variable) and b.tracked
+            cls = (a if isinstance(a, Variable) else b).result_class
         token = silence()
         try:
             out = self.forward(x, z)
@@ -113,14 +122,6 @@ class Binary(Op):
             restore(token)
         if out.__class__ is not x.__class__ and out.__class__ is not z.__class__:
             out = as_array(out, x if hasattr(x, "dtype") else z)
-        try:
-            wants_a, cls = a.tracked, a.result_class
-        except AttributeError:
-            wants_a, cls = False, b.result_class
-        try:
-            wants_b = b.tracked
-        except AttributeError:
-            wants_b = False
         y: Any = _new(cls)
         y.array = out
         y.grad = y.memory = y.hooks = y.base = None
@@ -141,8 +142,11 @@ class Binary(Op):
             else:
                 self.inputs = ()
             self.saved = self.hooks = self.memory = None
-            shape = out.shape
-            self.shapes = None if shape == _shape(x) == _shape(z) else (_shape(x), _shape(z))
+            if kind is float or kind is int:
+                self.shapes = None
+            else:
+                shape = out.shape
+                self.shapes = None if shape == _shape(x) and shape == _shape(z) else (_shape(x), _shape(z))
             if Clock.anomaly:
                 self.where = user_stack()
         else:
@@ -205,14 +209,12 @@ class View(Unary):
             y.array = shown = shown[...]  # an array object of its own
         owner = getattr(shown, "base", None)
         if owner is not None and (owner is a.array or owner is getattr(a.array, "base", None)):
-            y.memory = a.shared_memory()
+            y.memory = memory = a.shared_memory()
             if is_grad_enabled():
-                y.base = a if a.base is None else a.base
-                y.replay = (*(() if a.base is None else a.replay), (type(self), self.args))
-                views = y.memory.views
-                if len(views) >= 32:  # forget those that are gone
-                    views[:] = [v for v in views if v() is not None]
-                views.append(ref(y))
+                y.base = base = a if a.base is None else a.base
+                if base.node is not None or not base.tracked:  # nothing is written to a leaf that wants a gradient
+                    y.replay = (None if base is a else a.replay, self.__class__, self.args)
+                    memory.add_view(y)
         return y
 
 

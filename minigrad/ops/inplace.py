@@ -30,7 +30,7 @@ class WritePart(Nary):
         if self.needs[0]:
             keep = backend_of(gy.array).xp.ones(gy.array.shape, bool)
             part = keep
-            for cls, args in self.replay:
+            for cls, args in steps(self.replay):
                 part = cls(*args).forward(part)
             part[...] = False
             g_base = where(wrap(keep), gy, 0.0)
@@ -39,9 +39,18 @@ class WritePart(Nary):
 
 def replayed(v: Tensor, replay: Any) -> Tensor:
     """Apply a chain of view operations."""
-    for cls, args in replay:
+    for cls, args in steps(replay):
         v = cls(*args).apply(v)
     return v
+
+
+def steps(replay: Any) -> list[tuple[Any, Any]]:
+    """A chain of view operations as a list, the first one first."""
+    found = []
+    while replay is not None:
+        replay, cls, args = replay
+        found.append((cls, args))
+    return found[::-1]
 
 
 def check_writable(name: str, target: Tensor, recorded: bool) -> None:
@@ -144,7 +153,7 @@ def move(target: Tensor, result: Tensor) -> None:
         moved = wrap(base.array)
         op.record((base.alias(), result), (moved,))
         base.node, base.tracked = moved.node, True
-    for link in list(base.shared_memory().views):
+    for link in list(base.shared_memory().views or ()):
         view = link()
         if view is not None and view.base is base:
             again = replayed(base, view.replay)

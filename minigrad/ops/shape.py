@@ -155,7 +155,11 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     Raises:
         ShapeError: if the sizes do not multiply to the number of elements.
     """
-    return Reshape(_inferred(shape_of("reshape", shape), input.array.shape, input.array.size)).apply(input)
+    wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    try:
+        return Reshape(tuple(wanted)).apply(input)
+    except (ValueError, TypeError):  # NumPy refuses; say why in PyTorch's words
+        return Reshape(_inferred(shape_of("reshape", shape), input.array.shape, input.array.size)).apply(input)
 
 
 def _inferred(wanted: Shape, before: Shape, count: int) -> Shape:
