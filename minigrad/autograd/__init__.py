@@ -14,14 +14,11 @@ from minigrad.autograd.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from minigrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minigrad.autograd.graph import Variable
-
-_LAZY = {"gradcheck": "gradcheck", "gradgradcheck": "gradcheck"}
 
 
 def __getattr__(name: str) -> _Any:
-    if name in _LAZY:
-        return getattr(_import_module(f"minigrad.autograd.{_LAZY[name]}"), name)
     if name == "functional":
         return _import_module("minigrad.autograd.functional")
     raise AttributeError(f"module 'minigrad.autograd' has no attribute {name!r}")
@@ -29,11 +26,14 @@ def __getattr__(name: str) -> _Any:
 
 __all__ = [
     "Function",
+    "GradcheckError",
     "Variable",
     "backward",
     "detect_anomaly",
     "enable_grad",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "inference_mode",
     "is_grad_enabled",
     "is_inference_mode_enabled",
