@@ -138,11 +138,11 @@ def simpler(numbers: Numbers, least: Numbers) -> Iterator[Numbers]:
 
     Two at once, because an image may be lowered only together with the window that needs it.
     """
-    lower = {name: _lower(value, least[name]) for name, value in numbers.items()}
+    lower = {name: _lower(value, least[name]) for name, value in numbers.items() if name != "seed"}
     for name, values in lower.items():
         for value in values:
             yield numbers | {name: value}
-    names = [name for name, values in lower.items() if values and name != "seed"]
+    names = [name for name, values in lower.items() if values]
     for i, first in enumerate(names):
         for second in names[i + 1 :]:
             yield numbers | {first: lower[first][0], second: lower[second][0]}

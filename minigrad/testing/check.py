@@ -16,9 +16,10 @@ from minigrad.testing.loading import Loaded, load
 from minigrad.testing.report import BROKEN, FOLLOWS, HOLDS, UNTRIED, Cell, Failure, Report
 from minigrad.testing.sampling import sample
 from minigrad.testing.script import write_script
-from minigrad.testing.shrink import shrink_numbers, shrink_values
+from minigrad.testing.shrink import shrink_values, size, smallest
 from minigrad.testing.words import Law, LawBroken, NotApplicable, Word
 
+STARTS = 3  # how many failing cases are shrunk; the smallest result is shown
 COUNTS = {"ordinary": (40, 400), "special": (28, 280)}  # cases per family: quick, thorough
 
 Progress = Callable[[int, int, str], None]
@@ -35,7 +36,7 @@ class _Run:
     family: str = ""
     built: dict[tuple[str, str], list[Case]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
-    smallest: dict[tuple[str, str], Numbers] = field(default_factory=dict)
+    known: dict[str, list[Numbers]] = field(default_factory=dict)
 
     def cases(self, family: Family, law: Law, dtype: str) -> Iterator[Case]:
         """What a law is tried on: the edges first, then what was drawn."""
@@ -214,18 +215,29 @@ def _describe(run: _Run, word: Word, law: Law, case: Case, message: str) -> Fail
     def fails(operands: Operands) -> bool:
         return bool(try_law(backend, word, law, operands))
 
-    known = run.smallest.get((word.name, law.name))
-    if known is not None and fails((smaller := case.family.case(known, case.dtype)).operands):
-        case = smaller
-    else:
-        case = shrink_numbers(case, fails)
-        run.smallest[word.name, law.name] = case.numbers
+    known = run.known.setdefault(word.name, [])
+    starts = [word.family.case(numbers, case.dtype) for numbers in known]
+    starts = [start for start in starts if fails(start.operands)][:1] or _small_failures(run, word, law, case, fails)
+    case = smallest(starts, fails)
+    known.append(case.numbers)
     operands = case.operands
     if not law.smooth:
         operands = shrink_values(operands, word.needed(), fails)
     message = try_law(backend, word, law, operands) or message
     script = write_script(backend, run.loaded.source, case, operands, word, law, message)
     return Failure(word.name, law.name, case.dtype, message, script, case.numbers)
+
+
+def _small_failures(run: _Run, word: Word, law: Law, first: Case, fails: Callable[[Operands], bool]) -> list[Case]:
+    """The smallest failing cases among those at hand: shrinking can only go down from where it starts."""
+    others = sorted(run.cases(word.family, law, first.dtype), key=size)
+    found = []
+    for case in others:
+        if len(found) == STARTS:
+            break
+        if fails(case.operands):
+            found.append(case)
+    return found or [first]
 
 
 def made_of(backend: Backend, word: Word) -> tuple[str, ...]:

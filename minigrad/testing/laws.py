@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -168,9 +169,7 @@ def _threads(backend: Backend, word: Word, operands: Operands) -> None:
     def again(_: int) -> list[Any]:
         return results(backend, word, operands, expected)
 
-    with ThreadPoolExecutor(2) as pool:
-        together = list(pool.map(again, range(4)))
-    _same(word, alone, together, "differs when two threads call at once")
+    _same(word, alone, list(_two_threads().map(again, range(4))), "differs when two threads call at once")
     set_threads, get_threads = (getattr(backend, f"{verb}_num_threads", None) for verb in ("set", "get"))
     if set_threads is None or get_threads is None:
         return
@@ -181,6 +180,11 @@ def _threads(backend: Backend, word: Word, operands: Operands) -> None:
             _same(word, alone, [again(0)], f"differs between {before} threads and {count}")
     finally:
         set_threads(before)
+
+
+@cache
+def _two_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(2, "minigrad-testing")
 
 
 def _same(word: Word, alone: list[Any], others: list[list[Any]], how: str) -> None:
@@ -254,7 +258,7 @@ SPECIAL = Law("special", "ties, NaN, infinities and denormals come out as define
 LAYOUTS_LAW = Law("layouts", "transposed, sliced, reversed, expanded and unaligned inputs give the same", _layouts, every=3)
 INPUTS = Law("inputs", "inputs are neither written nor shared, and nothing is written outside", _inputs, every=2)
 REPEAT = Law("repeat", "the same call gives the same bits, and earlier results stay", _repeat, every=3, large=True)
-THREADS = Law("threads", "the same bits for any number of threads, and for two callers at once", _threads, every=12, large=True)
+THREADS = Law("threads", "the same bits for any number of threads, and for two callers at once", _threads, every=20, large=True)
 SPLIT = Law("split", "halves of a batch or of the channels give the halves of the result", _split, every=3)
 LINEAR = Law("linear", "f(x + 2*y) = f(x) + 2*f(y)", _linear, every=3, smooth=True)
 

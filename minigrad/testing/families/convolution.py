@@ -51,7 +51,7 @@ FAMILY = Family(
     fits=window_fits,
     edges=(
         # a stride that leaves a remainder, groups, and numbers that differ along the axes
-        {"n": 2, "groups": 2, "c": 2, "f": 2, "kh": 3, "kw": 2, "sh": 2, "sw": 3, "ph": 1, "pw": 0, "h": 8, "w": 7, "bias": 1},
+        {"n": 5, "groups": 2, "c": 2, "f": 2, "kh": 3, "kw": 2, "sh": 2, "sw": 3, "ph": 1, "pw": 0, "h": 8, "w": 7, "bias": 1},
         {"n": 2, "c": 2, "f": 3, "kh": 2, "kw": 3, "dh": 3, "dw": 2, "ph": 1, "pw": 2, "h": 6, "w": 5, "bias": 1},
         {"n": 2, "groups": 4, "c": 1, "f": 1, **_SQUARE, "h": 4, "w": 9},  # depthwise
         {"n": 2, "f": 3, "ph": 2, "pw": 1, "h": 1, "w": 2, "bias": 1},  # more padding than kernel
