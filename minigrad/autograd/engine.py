@@ -171,8 +171,11 @@ def _walk(
                 node.check_alive()
             if order > Clock.last_write:
                 node.check_saved()
-            gxs = _differentiate(node, gy, only)
-            if not keep:
+            if only is None and gy.__class__ is not list:
+                gxs = node.backward(gy)
+            else:
+                gxs = _differentiate(node, gy, only)
+            if not keep and (node.inputs or node.saved is not None):
                 node.release()
             if gxs.__class__ is not tuple:
                 gxs = (gxs,)
