@@ -1,0 +1,201 @@
+// Convolution, bias, ReLU and max-pool in one go: the convolution's output stays in the cache, and
+// backward uses that only the winners carry a gradient.
+#pragma once
+#include "conv.h"
+#include "pool.h"
+
+namespace minigrad {
+namespace {
+
+// Some images at a time through convolution and pool, as long as each thread gets some.
+template <class T>
+void conv_relu_pool(const ConvShape& s, ConvAlgorithm wanted, const PoolShape& p, const T* x, const T* w, const T* bias, T* y,
+                    uint8_t* codes) {
+    const int64_t in = s.c * s.h * s.w, mid = s.oh * s.ow, out = p.oh * p.ow;
+    const int64_t at_once = by_winograd<T>(s, wanted) ? larger<int64_t>(1, block_tiles / Tiling(s).per_image) : 1;
+    const int64_t units = ceil_div(s.n, at_once), bytes = at_once * (s.f * mid + 2 * in) * int64_t(sizeof(T));
+    const int64_t cost = at_once * s.f * mid * (s.c / s.groups) * s.window.kh * s.window.kw / (2 * lanes<T>);
+    if (bytes > (2 << 20) || (units < num_threads() && cost > 20000)) {
+        Scratch<T> between(s.n * s.f * mid);
+        conv(s, wanted, x, w, bias, true, between.data);
+        parallel(s.n * s.f, pool_grain(p), [&](int64_t begin, int64_t end) {
+            Scratch<T> staged(staging<T>(p));
+            for (int64_t i = begin; i < end; ++i)
+                max_pool_codes(p, between.data + i * mid, s.ow, y + i * out, codes + i * out, staged.data);
+        });
+        return;
+    }
+    if constexpr (sizeof(T) == 4) {
+        if (by_winograd<T>(s, wanted)) {
+            const Winograd plan(s, w);
+            parallel(units, 1, [&](int64_t begin, int64_t end) {
+                Scratch<T> work(plan.room()), between(at_once * s.f * mid), staged(staging<T>(p));
+                for (int64_t n = begin * at_once; n < smaller(s.n, end * at_once); n += at_once) {
+                    const int64_t images = smaller(at_once, s.n - n), tiles = images * plan.tiling.per_image;
+                    for (int64_t t = 0; t < tiles; t += block_tiles)
+                        plan.run(x + n * in, bias, true, between.data, t, smaller(block_tiles, tiles - t), work.data);
+                    for (int64_t i = 0; i < images * s.f; ++i)
+                        max_pool_codes(p, between.data + i * mid, s.ow, y + (n * s.f + i) * out, codes + (n * s.f + i) * out, staged.data);
+                }
+            });
+            return;
+        }
+    }
+    const bool gemm = by_gemm<T>(s, wanted);
+    const ConvForward<T> plan(s, x, w, bias, true, s.oh);
+    const int64_t ldc = gemm ? mid : plan.direct_ldc(), step = gemm ? s.ow : plan.lines.line.wq, per_group = s.f / s.groups;
+    parallel(s.n * s.groups, grain_of(cost / s.groups), [&](int64_t begin, int64_t end) {
+        Scratch<T> cells(plan.lines.room()), between(per_group * ldc), panels(gemm ? plan.gemm_room() : 0), staged(staging<T>(p));
+        for (int64_t unit = begin; unit < end; ++unit) {
+            const int64_t g = unit % s.groups;
+            plan.lines.fill(plan.image_of(unit / s.groups, g), 0, cells.data);
+            if (gemm)
+                plan.gemm(g, s.oh, cells.data, between.data, ldc, panels.data);
+            else
+                plan.direct(g, s.oh, cells.data, between.data, ldc);
+            for (int64_t f = 0; f < per_group; ++f) {
+                const int64_t at = (unit * per_group + f) * out;
+                max_pool_codes(p, between.data + f * ldc, step, y + at, codes + at, staged.data);
+            }
+        }
+    });
+}
+
+// gy where ReLU let through, at the winners' places: (N, F, PH, PW) -> (N, F, OH, OW)
+template <class T>
+void pool_relu_grad(const PoolShape& s, const T* gy, const T* y, const uint8_t* codes, T* g) {
+    const WindowShape& win = s.window;
+    const int64_t in = s.h * s.w, out = s.oh * s.ow;
+    const bool tiled = is_2x2(s);
+    parallel(s.planes, grain_of(in / 2), [&](int64_t begin, int64_t end) {
+        for (int64_t plane = begin; plane < end; ++plane) {
+            const T *from = gy + plane * out, *value = y + plane * out;
+            const uint8_t* code = codes + plane * out;
+            T* to = g + plane * in;
+            if (!tiled || 2 * s.oh < s.h || 2 * s.ow < s.w)
+                for (int64_t i = 0; i < in; i += lanes<T>) store_some(to + i, Vec<T>{}, in - i);
+            for (int64_t oy = 0; oy < s.oh; ++oy) {
+                if (tiled) {
+                    for (int64_t ox = 0; ox < s.ow; ox += lanes<T>) {
+                        const int64_t at = oy * s.ow + ox, count = smaller<int64_t>(lanes<T>, s.ow - ox);
+                        Bytes<T> bytes = {};
+                        for (int64_t i = 0; i < count; ++i) bytes[i] = code[at + i];
+                        if (count == lanes<T>) __builtin_memcpy(&bytes, code + at, lanes<T>);
+                        const Mask<T> tap = __builtin_convertvector(bytes, Mask<T>);
+                        const Vec<T> gain = select<T>(load_some(value + at, count) > Vec<T>{}, load_some(from + at, count), Vec<T>{});
+                        for (int half = 0; half < 2; ++half) {
+                            const Vec<T> left = select<T>(tap == 2 * half, gain, Vec<T>{}), right = select<T>(tap == 2 * half + 1, gain, Vec<T>{});
+                            T* row = to + (2 * oy + half) * s.w + 2 * ox;
+                            store_some(row, zip_low<T>(left, right), 2 * count);
+                            if (2 * count > lanes<T>) store_some(row + lanes<T>, zip_high<T>(left, right), 2 * count - lanes<T>);
+                        }
+                    }
+                    continue;
+                }
+                for (int64_t ox = 0; ox < s.ow; ++ox) {
+                    const int64_t at = oy * s.ow + ox;
+                    const int64_t iy = oy * win.sh - win.ph + code[at] / win.kw * win.dh, ix = ox * win.sw - win.pw + code[at] % win.kw * win.dw;
+                    if (value[at] > 0 && iy >= 0 && iy < s.h && ix >= 0 && ix < s.w) to[iy * s.w + ix] += from[at];
+                }
+            }
+        }
+    });
+}
+
+// ------------------------------------------------------------------ filters' gradient from the winners
+
+constexpr int max_patch = 4;  // vectors of taps
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int chains = 4;  // winners in flight: hides the latency of the sums
+#else
+constexpr int chains = 2;
+#endif
+
+// sum over winners of gain * patch(place): VECTORS vectors of taps
+template <class T, int VECTORS>
+void add_patches(const T* gain, const int32_t* place, int64_t count, const T* patches, T* sums) {
+    constexpr int64_t width = VECTORS * lanes<T>;
+    Vec<T> acc[chains][VECTORS] = {};
+    int64_t i = 0;
+    for (; i + chains <= count; i += chains)
+#pragma GCC unroll 4
+        for (int u = 0; u < chains; ++u)
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; ++v) acc[u][v] += gain[i + u] * load(patches + place[i + u] * width + v * lanes<T>);
+    for (; i < count; ++i)
+        for (int v = 0; v < VECTORS; ++v) acc[0][v] += gain[i] * load(patches + place[i] * width + v * lanes<T>);
+    for (int v = 0; v < VECTORS; ++v) {
+        Vec<T> total = load(sums + v * lanes<T>);
+        for (int u = 0; u < chains; ++u) total += acc[u][v];
+        store(sums + v * lanes<T>, total);
+    }
+}
+
+template <class T>
+MG_INLINE void add_patches(int64_t vectors, const T* gain, const int32_t* place, int64_t count, const T* patches, T* sums) {
+    switch (vectors) {
+        case 1: return add_patches<T, 1>(gain, place, count, patches, sums);
+        case 2: return add_patches<T, 2>(gain, place, count, patches, sums);
+        case 3: return add_patches<T, 3>(gain, place, count, patches, sums);
+        default: return add_patches<T, max_patch>(gain, place, count, patches, sums);
+    }
+}
+
+template <class T>
+bool conv_relu_pool_weight_grad(const ConvShape& s, const PoolShape& p, const T* gy, const T* y, const uint8_t* codes, const T* x, T* gw, T* gb) {
+    const WindowShape& win = p.window;
+    const Lines<T> lines(s, s.oh);
+    const int64_t taps = lines.line.taps, vectors = ceil_div(taps, lanes<T>), width = vectors * lanes<T>;
+    const int64_t places = lines.places(s.oh), out = p.oh * p.ow, wq = lines.line.wq;
+    if (vectors > max_patch || places * width * int64_t(sizeof(T)) > (1 << 20) || win.ph || win.pw || win.sh * win.sw < 4) return false;
+
+    // Pooling without padding keeps every winner inside: its place is the corner's plus its tap's.
+    Scratch<int32_t> corner(out), tap(256);
+    for (int64_t i = 0; i < out; ++i) corner.data[i] = int32_t(i / p.ow * win.sh * wq + i % p.ow * win.sw);
+    for (int64_t t = 0; t < win.kh * win.kw; ++t) tap.data[t] = int32_t(t / win.kw * win.dh * wq + t % win.kw * win.dw);
+
+    const int64_t pieces = smaller<int64_t>(s.n, 16), per_group = s.f / s.groups, sums_size = s.f * (width + lanes<T>);
+    Scratch<T> partial(pieces * sums_size);
+    parallel(pieces, grain_of(s.n / pieces * s.f * out * vectors), [&](int64_t begin, int64_t end) {
+        Scratch<T> cells(lines.room()), patches(places * width), gain(out);
+        Scratch<int32_t> place(out);
+        for (int64_t piece = begin; piece < end; ++piece) {
+            T* sums = partial.data + piece * sums_size;
+            for (int64_t i = 0; i < sums_size; ++i) sums[i] = 0;
+            for (int64_t n = s.n * piece / pieces; n < s.n * (piece + 1) / pieces; ++n)
+                for (int64_t g = 0; g < s.groups; ++g) {
+                    lines.fill(x + (n * s.c + g * lines.line.channels) * s.h * s.w, 0, cells.data);
+                    pack_rows_transposed([&](int64_t t) { return cells.data + lines.offset.data[t]; }, taps, places, width, patches.data);
+                    for (int64_t f = g * per_group; f < (g + 1) * per_group; ++f) {
+                        const int64_t base = (n * s.f + f) * out;
+                        T* sum = sums + f * (width + lanes<T>);
+                        Vec<T> total = load(sum + width);
+                        for (int64_t i = 0; i < out; i += lanes<T>) {
+                            const int64_t left = out - i;
+                            const Vec<T> here = select<T>(load_some(y + base + i, left) > Vec<T>{}, load_some(gy + base + i, left), Vec<T>{});
+                            store_some(gain.data + i, here, left);
+                            total += here;
+                        }
+                        store(sum + width, total);
+                        for (int64_t i = 0; i < out; ++i) place.data[i] = corner.data[i] + tap.data[codes[base + i]];
+                        add_patches(vectors, gain.data, place.data, out, patches.data, sum);
+                    }
+                }
+        }
+    });
+    for (int64_t f = 0; f < s.f; ++f) {
+        for (int64_t v = 0; v <= vectors; ++v) {
+            Vec<T> total = {};
+            for (int64_t piece = 0; piece < pieces; ++piece)
+                total += load(partial.data + piece * sums_size + f * (width + lanes<T>) + v * lanes<T>);
+            if (v < vectors)
+                store_some(gw + f * taps + v * lanes<T>, total, taps - v * lanes<T>);
+            else if (gb)
+                gb[f] = sum_lanes<T>(total);
+        }
+    }
+    return true;
+}
+
+}  // namespace
+}  // namespace minigrad
