@@ -115,13 +115,15 @@ def read_verified(path: Path, resource: Resource) -> bytes:
 def _from_mirrors(
     title: str, resource: Resource, mirrors: Sequence[str], target: Path, folders: Sequence[Path]
 ) -> None:
+    from http.client import HTTPException
+
     reasons = []
     for mirror in mirrors:
         url = mirror + resource.name
         try:
             _download(url, resource, target)
             return
-        except (OSError, ValueError) as error:  # URLError and time-outs are OSErrors
+        except (OSError, ValueError, HTTPException) as error:  # URLError and time-outs are OSErrors
             reasons.append(f"  {url}: {getattr(error, 'reason', None) or error}")
     raise DataUnavailable(
         f"{title}: {resource.name} is not on this machine and could not be downloaded:\n"

@@ -113,7 +113,7 @@ def test_draws_of_all_kinds_from_one_stream():
 def test_shapes(shape):
     both_seeded(1)
     want = shape if isinstance(shape, tuple) else (shape,)
-    for _, (ours, theirs) in DRAWS.items():
+    for ours, theirs in DRAWS.values():
         got = ours(shape, "float32")
         assert got.shape == want and got.flags.c_contiguous
         if not intel():
