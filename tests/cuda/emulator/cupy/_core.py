@@ -49,27 +49,27 @@ def compute(call: Any, *args: Any, **kwargs: Any) -> Any:
         out = kwargs["out"]
         _stream.work(lambda: quiet(call, *args, **kwargs))
         return ndarray(out)
-    result = quiet(call, *args, **kwargs)
+    result = wrap(quiet(call, *args, **kwargs))
     if _stream.capturing() is not None:
         _record(call, args, kwargs, result)
-    return wrap(result)
+    return result
 
 
 def _record(call: Any, args: Any, kwargs: Any, result: Any) -> None:
     """In a capture only the shape of a result is known: fill it with rubbish, and compute it at replay."""
     inputs = [a for a in args if isinstance(a, np.ndarray)]
-    results = list(result) if isinstance(result, (tuple, list)) else [result]
-    if all(isinstance(r, np.ndarray) and any(np.may_share_memory(r, a) for a in inputs) for r in results):
+    outs = [r.host for r in (result if isinstance(result, (tuple, list)) else [result])]
+    if all(any(np.may_share_memory(out, a) for a in inputs) for out in outs):
         return  # a view
-    outs = [wrap(r).host for r in results]
-    if isinstance(result, (tuple, list)) or not isinstance(result, np.ndarray):
-        raise NotImplementedError(f"{call} inside a capture is not emulated")
 
     def replay() -> None:
-        outs[0][...] = quiet(call, *args, **kwargs)
+        again = quiet(call, *args, **kwargs)
+        for out, value in zip(outs, again if isinstance(result, (tuple, list)) else [again], strict=True):
+            out[...] = value
 
     _stream.work(replay)
-    rubbish(outs[0])
+    for out in outs:
+        rubbish(out)
 
 
 def rubbish(host: np.ndarray) -> np.ndarray:
