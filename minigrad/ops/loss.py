@@ -50,7 +50,7 @@ class CrossEntropyGrad(Nary):
         p = softmax(x, 1)
         inner = sum(mul(ggx, p), 1, True)
         g_gy = sub(reshape(inner, -1), reshape(gather(ggx, 1, wrap(self.target.reshape(-1, 1))), -1))
-        return self.needs[0] and neg(g_gy), self.needs[1] and mul(mul(p, sub(ggx, inner)), reshape(gy, (-1, 1)))
+        return self.needs[0] and g_gy, self.needs[1] and mul(mul(p, sub(ggx, inner)), reshape(gy, (-1, 1)))
 
 
 def cross_entropy(

@@ -170,10 +170,10 @@ def _threads(backend: Backend, word: Word, operands: Operands) -> None:
         return results(backend, word, operands, expected)
 
     _same(word, alone, list(_two_threads().map(again, range(4))), "differs when two threads call at once")
-    set_threads, get_threads = (getattr(backend, f"{verb}_num_threads", None) for verb in ("set", "get"))
-    if set_threads is None or get_threads is None:
+    count_threads, set_threads = (getattr(backend, name, None) for name in ("num_threads", "set_num_threads"))
+    if count_threads is None or set_threads is None:
         return
-    before = get_threads()
+    before = count_threads()
     try:
         for count in (1, 2, 3):
             set_threads(count)

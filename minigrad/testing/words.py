@@ -114,6 +114,8 @@ def call(backend: Backend, word: Word, given: Operands) -> tuple[Array, ...]:
     try:
         answer = function(*(given[name] for name in word.takes), **{name: given[name] for name in word.keywords})
         backend.synchronize()
+    except NotApplicable:
+        raise
     except NotImplementedError as error:
         raise LawBroken(f"{word.name} is not implemented: {error}") from error
     except Exception as error:
