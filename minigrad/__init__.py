@@ -76,7 +76,7 @@ from minigrad.dtypes import (
 from minigrad.dtypes import float_ as float
 from minigrad.dtypes import int_ as int
 from minigrad.errors import BackendError, CheckpointError, DeviceError, DtypeError, GraphError, ShapeError
-from minigrad.ops.activation import log_softmax, relu, sigmoid, softmax, tanh
+from minigrad.ops.activation import log_softmax, sigmoid, softmax, tanh
 from minigrad.ops.arithmetic import (
     add,
     atan2,
@@ -90,7 +90,7 @@ from minigrad.ops.arithmetic import (
     remainder,
     sub,
 )  # fmt: skip
-from minigrad.ops.conv import col2im, conv2d, im2col
+from minigrad.ops.conv import col2im, im2col
 from minigrad.ops.elementwise import (
     absolute,
     acos,
@@ -116,6 +116,7 @@ from minigrad.ops.elementwise import (
     sqrt,
     tan,
 )  # fmt: skip
+from minigrad.ops.fused import conv2d, fusion, max_pool2d, relu, set_fusion
 from minigrad.ops.index import (
     gather,
     index_add,

@@ -25,6 +25,7 @@ class Backend:
     name: ClassVar[str] = ""  # what MINIGRAD_BACKEND calls it
     device: ClassVar[str] = "cpu"  # where its arrays live
     xp: Any = None  # an array namespace with NumPy's names
+    fuses: ClassVar[frozenset[str]] = frozenset()  # the fused sequences below that this backend makes faster
 
     # ------------------------------------------------------------------ arrays
 

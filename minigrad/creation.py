@@ -123,7 +123,9 @@ def from_numpy(ndarray: Array) -> Tensor:
     if not array.flags.aligned or not array.dtype.isnative or any(s < 0 for s in array.strides):
         array = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
     backend = backend_for("cpu")
-    return make(array if backend.array_type is np.ndarray else backend.from_numpy(array))
+    t = make(array if backend.array_type is np.ndarray else backend.from_numpy(array))
+    t.shared_memory().foreign = True
+    return t
 
 
 def _sizes(op: str, size: tuple[Any, ...]) -> tuple[int, ...]:

@@ -9,10 +9,10 @@ import numpy as np
 
 from minigrad import dtypes, printing
 from minigrad.autograd.engine import backward as run_backward
-from minigrad.autograd.graph import Variable
+from minigrad.autograd.graph import Duties, Variable
 from minigrad.device import backend_for, device
 from minigrad.errors import DeviceError, DtypeError, GraphError, ShapeError
-from minigrad.ops import activation, arithmetic, elementwise, index, inplace, join, logic, matmul, reduce, shape
+from minigrad.ops import activation, arithmetic, elementwise, fused, index, inplace, join, logic, matmul, reduce, shape
 from minigrad.ops.base import cast, normal_axis, wrap
 from minigrad.registry import backend_of
 
@@ -217,6 +217,7 @@ class Tensor(Variable):
 
     @data.setter
     def data(self, value: Tensor) -> None:
+        Duties.before_write()
         self.array = value.array
 
     def detach(self) -> Tensor:
@@ -245,6 +246,8 @@ class Tensor(Variable):
         if not self.tracked:
             raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
         where = self if self.node is None else self.node
+        if self.node is not None:
+            self.node.expose()
         if where.hooks is None:
             where.hooks = {}
         return RemovableHandle(where.hooks, hook)
@@ -319,6 +322,7 @@ class Tensor(Variable):
             raise DeviceError(
                 f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
             )
+        self.shared_memory().foreign = True
         return self.numpy_array()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -505,6 +509,7 @@ class Tensor(Variable):
 
 Variable.result_class = Tensor
 Tensor.result_class = Tensor
+fused.install(Tensor)
 
 
 def make(array: Array, requires_grad: bool = False) -> Tensor:
@@ -572,7 +577,8 @@ METHODS = {
     "floor ceil trunc round sign nonzero",
     elementwise: "exp expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh asinh acosh "
     "atanh absolute pow clamp",
-    activation: "relu sigmoid tanh softmax log_softmax",
+    activation: "sigmoid tanh softmax log_softmax",
+    fused: "relu",
     reduce: "sum mean var std prod cumsum cumprod logsumexp max min amax amin argmax argmin norm any all count_nonzero",
     shape: "reshape view flatten unflatten permute transpose t movedim squeeze unsqueeze expand broadcast_to sum_to_size "
     "narrow flip roll clone contiguous",

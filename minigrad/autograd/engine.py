@@ -160,6 +160,8 @@ def _walk(
                 gy = run_hooks(node.hooks, gy)
             if seen is not None:
                 seen(node, gy)
+            if only is not None and _ends_here(node, only):
+                continue
             if node.__class__ is Port:
                 op = node.op
                 if op.order not in pending:
@@ -199,6 +201,11 @@ def _walk(
             sink(leaf, run_hooks(leaf.hooks, g), create_graph, False)
 
 
+def _ends_here(node: Any, only: set[Any]) -> bool:
+    """Whether a node is wanted for its own gradient alone."""
+    return node.op not in only if node.__class__ is Port else not any(e in only for e in node.edges)
+
+
 def _differentiate(node: Op, gy: Any, only: set[Any] | None) -> Any:
     """Call an op's backward; with `only`, ask for no gradient that leads elsewhere."""
     if only is None or len(node.edges) == 1:
@@ -236,6 +243,9 @@ def _accumulate(leaf: Variable, g: Any, create_graph: bool, fresh: bool) -> None
 def _collect(seeds: list[tuple[Variable, Any]], wanted: list[Any], keep: bool, create_graph: bool) -> list[Any]:
     """The gradients of `wanted`, leaves or not, computing nothing that leads nowhere near them."""
     places = {v if v.node is None else v.node: None for v in wanted}
+    for node in places:
+        if node.order:
+            node.expose()
     found: dict[Any, Any] = {}
 
     def leaf(v: Variable, g: Any, create_graph: bool, fresh: bool) -> None:

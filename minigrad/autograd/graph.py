@@ -34,15 +34,26 @@ class Clock:
     anomaly = False
 
 
+def no_duty() -> None:
+    """Nothing is put off."""
+
+
+class Duties:
+    """What must be done before anything is written in place: fusion computes here what it has put off."""
+
+    before_write: Callable[[], None] = no_duty
+
+
 class Memory:
     """What Variables that share memory also share: when, how often and where it was written to."""
 
-    __slots__ = ("stamp", "version", "views", "where")
+    __slots__ = ("foreign", "stamp", "version", "views", "where")
 
     def __init__(self) -> None:
         self.stamp = 0
         self.version = 0
         self.where = ""
+        self.foreign = False  # somebody else may write here unseen
         self.views: list[weakref.ref[Variable]] | None = None
 
     def add_view(self, view: Variable) -> None:
@@ -178,6 +189,9 @@ class Op:
         y.grad = y.memory = y.hooks = y.base = None
         return y
 
+    def expose(self) -> None:
+        """Somebody will ask for this op's output's gradient; for ops that do not always have it."""
+
     def check_saved(self) -> None:
         """Refuse to differentiate with values that were overwritten since they were saved."""
         for v in self.inputs:
@@ -240,6 +254,9 @@ class Port:
 
     def __repr__(self) -> str:
         return repr(self.op)
+
+    def expose(self) -> None:
+        """As an op's."""
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.base import Array, Binary, Grads, Tensor, Unary, Variable, backend_of, cast
-from minigrad.ops.logic import eq, gt, kind_of, lt, trunc, where
+from minigrad.ops.logic import eq, gt, kind_of, logical_and, lt, trunc, where
 
 
 class Add(Binary):
@@ -110,8 +110,7 @@ class FloorDivide(Binary):
     compares = True
 
     def forward(self, a: Array, b: Array) -> Array:
-        if a.dtype.kind in "iu":
-            _refuse_zero(b)
+        _check_divisor("floor_divide", a, b)
         return a // b
 
 
@@ -122,8 +121,7 @@ class Remainder(Binary):
     a_only_for_b = True
 
     def forward(self, a: Array, b: Array) -> Array:
-        if kind_of(a, b) in "iu":
-            _refuse_zero(b)
+        _check_divisor("remainder", a, b)
         return a % b
 
     def backward(self, gy: Tensor) -> Grads:
@@ -138,8 +136,7 @@ class Fmod(Binary):
     a_only_for_b = True
 
     def forward(self, a: Array, b: Array) -> Array:
-        if kind_of(a, b) in "iu":
-            _refuse_zero(b)
+        _check_divisor("fmod", a, b)
         return backend_of(a).xp.fmod(a, b)
 
     def backward(self, gy: Tensor) -> Grads:
@@ -147,8 +144,12 @@ class Fmod(Binary):
         return gy, self.needs[1] and mul(gy, neg(trunc(div(a, b))))
 
 
-def _refuse_zero(b: Array) -> None:
-    if (b == 0) if b.__class__ is int else bool((b == 0).any()):
+def _check_divisor(op: str, a: Array, b: Array) -> None:
+    """Whole numbers cannot be divided by zero, nor truth values by anything."""
+    kind = kind_of(a, b)
+    if kind == "b":
+        raise DtypeError(f'{op}(): "{op}" not implemented for two bool tensors')
+    if kind in "iu" and ((b == 0) if b.__class__ is int else bool((b == 0).any())):
         raise RuntimeError("ZeroDivisionError: integer division or modulo by zero")
 
 
@@ -187,22 +188,28 @@ class Neg(Unary):
 
 def add(input: Tensor, other: Tensor, *, alpha: Any = 1) -> Tensor:
     """input + alpha * other"""
-    if alpha != 1:
-        other = mul(other, alpha) if isinstance(other, Variable) else other * alpha
-    return Add().apply(input, other)
+    return Add().apply(input, other if alpha == 1 else _scaled("add", input, other, alpha))
+
+
+def _scaled(op: str, input: Tensor, other: Tensor, alpha: Any) -> Tensor:
+    """alpha * other, in the type of the result."""
+    wanted = dtypes.result_numpy(tuple(v.array if isinstance(v, Variable) else v for v in (input, other)))
+    if wanted.kind in "iub" and not isinstance(alpha, int):
+        raise DtypeError(f"{op}(): For integral input tensors, argument alpha must not be a floating point number.")
+    if wanted.kind == "b":
+        return logical_and(other, bool(alpha))
+    return mul(cast(other, wanted), alpha) if isinstance(other, Variable) else other * alpha
 
 
 def sub(input: Tensor, other: Tensor, *, alpha: Any = 1) -> Tensor:
     """input - alpha * other"""
-    if alpha != 1:
-        other = mul(other, alpha) if isinstance(other, Variable) else other * alpha
     for v in (input, other):
         if v.__class__ is bool or (isinstance(v, Variable) and v.array.dtype.kind == "b"):
             raise DtypeError(
                 "sub(): Subtraction, the `-` operator, with a bool tensor is not supported. "
                 "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
             )
-    return Sub().apply(input, other)
+    return Sub().apply(input, other if alpha == 1 else _scaled("sub", input, other, alpha))
 
 
 def mul(input: Tensor, other: Tensor) -> Tensor:
@@ -221,7 +228,11 @@ def div(input: Tensor, other: Tensor, *, rounding_mode: str | None = None) -> Te
             f"div(): expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
         )
     whole = dtypes.result_numpy(tuple(v.array if isinstance(v, Variable) else v for v in (input, other)))
-    return cast(trunc(Div().apply(input, other)), whole)
+    if whole.kind == "b":
+        raise DtypeError('div(): "div_trunc" not implemented for two bool tensors')
+    if whole.kind in "iu":  # exact beyond the digits of a floating quotient
+        return floor_divide(sub(input, fmod(input, other)), other)
+    return trunc(Div().apply(input, other))
 
 
 def maximum(input: Tensor, other: Tensor) -> Tensor:

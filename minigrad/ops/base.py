@@ -232,6 +232,8 @@ class Nary(Op):
         finally:
             restore(token)
         several = out.__class__ is tuple or out.__class__ is list
+        if not several and out.__class__ is not arrays[0].__class__:
+            out = as_array(out, arrays[0])
         results = tuple([wrap(array) for array in out]) if several else (wrap(out),)
         if is_grad_enabled() and any([v.tracked for v in inputs if isinstance(v, Variable)]):
             self.saved = getattr(self, "saved", None) if not self.keeps_output else out

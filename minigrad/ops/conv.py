@@ -34,6 +34,9 @@ class Conv2d(Nary):
         )
 
 
+default_op: type[Conv2d] = Conv2d  # what conv2d() applies; fusion puts its own here
+
+
 class Conv2dInputGrad(Nary):
     """gy (N, F, OH, OW), w (F, C/groups, KH, KW) -> (N, C, H, W): the adjoint of Conv2d in x."""
 
@@ -166,7 +169,7 @@ def conv2d(
             f"Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got: {list(x.shape)}"
         )
     conv_out_size("conv2d", window, *input.array.shape[2:])
-    return Conv2d(window, groups).apply(input, weight, bias)
+    return default_op(window, groups).apply(input, weight, bias)
 
 
 def check_groups(op: str, x: tuple[int, ...], w: tuple[int, ...], groups: int) -> None:

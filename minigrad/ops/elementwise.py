@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from minigrad import dtypes
-from minigrad.errors import ShapeError
+from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
 from minigrad.ops.base import Array, Binary, Grads, Tensor, Unary, Variable, backend_of, cast
-from minigrad.ops.logic import eq, ge, le, logical_and, logical_or, ne, sign, where
+from minigrad.ops.logic import eq, ge, kind_of, le, logical_and, logical_or, ne, sign, where
 
 
 class Math(Unary):
@@ -305,6 +305,8 @@ class Abs(Unary):
     __slots__ = ()
 
     def forward(self, x: Array) -> Array:
+        if x.dtype.kind == "b":
+            raise DtypeError('abs(): "abs" not implemented for bool')
         return abs(x)
 
     def backward(self, gy: Tensor) -> Grads:
@@ -317,9 +319,12 @@ class Pow(Binary):
     __slots__ = ()
 
     def forward(self, a: Array, b: Array) -> Array:
-        if b.__class__ is int and b < 0 and a.dtype.kind in "iu":
-            raise_negative_power()
-        return a**b
+        kind = kind_of(a, b)
+        if kind == "b":
+            if b.__class__ is not bool:
+                raise DtypeError('pow(): "pow" not implemented for two bool tensors')
+            return a | (not b)
+        return a**b if kind != "i" or b.__class__ is int else _whole_power(backend_of(b).xp, a, b)
 
     def backward(self, gy: Tensor) -> Grads:
         a, b = self.inputs
@@ -342,9 +347,12 @@ class Pow(Binary):
         return mul(gy, where(flat, 0.0, mul(pow(a, b), log(a))))
 
 
-def raise_negative_power() -> None:
-    """What an integer cannot hold."""
-    raise ShapeError("pow(): Integers to negative integer powers are not allowed.")
+def _whole_power(xp: Any, a: Array, b: Array) -> Array:
+    """a ** b for integers; a negative power is 1 / a**-b rounded towards 0: 0 unless a is 1 or -1."""
+    if not (b < 0).any():
+        return a**b
+    sign = xp.where(b % 2 == 0, 1, a)
+    return xp.where(b < 0, xp.where(abs(a) == 1, sign, 0), a ** abs(b)).astype(b.dtype)
 
 
 class Clamp(Unary):
@@ -490,5 +498,11 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 
 def pow(input: Tensor, exponent: Tensor) -> Tensor:
-    """input ** exponent"""
+    """input ** exponent
+
+    Raises:
+        ShapeError: for integers to a negative number.
+    """
+    if exponent.__class__ is int and exponent < 0 and isinstance(input, Variable) and input.array.dtype.kind in "iub":
+        raise ShapeError("pow(): Integers to negative integer powers are not allowed.")
     return Pow().apply(input, exponent)

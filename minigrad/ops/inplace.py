@@ -10,6 +10,7 @@ from typing import Any
 
 from minigrad import dtypes
 from minigrad.autograd.grad_mode import is_grad_enabled
+from minigrad.autograd.graph import Duties
 from minigrad.errors import DtypeError, GraphError, ShapeError
 from minigrad.ops.base import Grads, Nary, Tensor, Variable, backend_of, cast, wrap
 from minigrad.ops.index import SetItem, parse
@@ -69,7 +70,11 @@ def check_writable(name: str, target: Tensor, recorded: bool) -> None:
                 f"{name}(): a view of a leaf Variable that requires grad is being used in an in-place operation."
             )
     strides = getattr(target.array, "strides", ())
-    if 0 in strides and any(s == 0 and n > 1 for s, n in zip(strides, target.array.shape, strict=True)):
+    if (
+        0 in strides
+        and target.array.size
+        and any(s == 0 and n > 1 for s, n in zip(strides, target.array.shape, strict=True))
+    ):
         raise ShapeError(
             f"{name}(): unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
             "memory location. Please clone() the tensor before performing the operation."
@@ -85,6 +90,7 @@ def write(name: str, target: Tensor, compute: Any, *args: Any, **options: Any) -
     )
     check_writable(name, target, recorded)
     result = compute(target.alias() if recorded else target, *args, **options)
+    Duties.before_write()
     before, after = target.array, result.array
     if after.shape != before.shape:
         raise ShapeError(
@@ -111,6 +117,7 @@ def setitem(target: Tensor, index: Any, value: Any) -> None:
     if not isinstance(value, Variable):
         value = wrap(xp.asarray(value, dtype=target.array.dtype))
     value = cast(value, target.array.dtype)
+    Duties.before_write()
     basic, advanced = parse(target, index)
     part = target.array[basic]
     try:

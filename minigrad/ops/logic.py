@@ -107,6 +107,8 @@ def _step(label: str, text: str, compute: Any) -> type[Unary]:
     """A rounding op; integers are whole already."""
 
     def forward(self: Unary, a: Array) -> Array:
+        if a.dtype.kind == "b":
+            raise DtypeError(f'{label.lower()}(): "{label.lower()}" not implemented for bool')
         return a.copy() if a.dtype.kind in "iu" else compute(backend_of(a).xp, a)
 
     return type(label, (_Round,), {"__slots__": (), "forward": forward, "__doc__": text})
@@ -166,6 +168,8 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest number with so many decimals, halves to the even one."""
     if decimals == 0:
         return Round().apply(input)
+    if input.array.dtype.kind in "iub":
+        raise DtypeError(f'round(): "round" to decimals not implemented for {dtypes.of(input.array)}')
     scale = 10.0 ** abs(decimals)
     return Round().apply(input * scale) / scale if decimals > 0 else Round().apply(input / scale) * scale
 

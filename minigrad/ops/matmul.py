@@ -56,6 +56,9 @@ class Linear(Nary):
         )
 
 
+default_linear: type[Linear] = Linear  # what linear() applies; fusion puts its own here
+
+
 def _product(a: Tensor, b: Tensor) -> Tensor:
     return MatMul().apply(a, b)
 
@@ -193,8 +196,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         if bias.array.shape != (w.shape[0],):
             raise ShapeError(f"linear(): expected bias of shape [{w.shape[0]}], but got {list(bias.array.shape)}")
     if x.ndim == 2:
-        return Linear().apply(input, weight, bias)
-    y = Linear().apply(reshape(input, (_rows(x.shape), x.shape[-1])), weight, bias)
+        return default_linear().apply(input, weight, bias)
+    y = default_linear().apply(reshape(input, (_rows(x.shape), x.shape[-1])), weight, bias)
     return reshape(y, (*x.shape[:-1], w.shape[0]))
 
 

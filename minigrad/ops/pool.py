@@ -115,7 +115,7 @@ def max_pool2d(
         both = max_pool2d(unsqueeze(input, 0), kernel_size, stride, padding, dilation, ceil_mode, True)
         y, indices = (reshape(v, v.array.shape[1:]) for v in both)
         return (y, indices) if return_indices else y
-    window = _window("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
+    window = checked_window("max_pool2d", input.array.shape, kernel_size, stride, padding, dilation, ceil_mode)
     y, indices = MaxPool2d(window).apply(input)
     return (y, indices) if return_indices else y
 
@@ -145,14 +145,14 @@ def avg_pool2d(
         raise ShapeError("avg_pool2d(): divisor must be not zero")
     if input.array.dtype.kind in "iub":
         raise DtypeError("avg_pool2d(): expected a floating point input")
-    window = _window("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
+    window = checked_window("avg_pool2d", input.array.shape, kernel_size, stride, padding, 1, ceil_mode)
     return AvgPool2d(window, count_include_pad, divisor_override).apply(input)
 
 
-def _window(op: str, input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Window:
-    if not isinstance(input, Variable):
-        raise TypeError(f"{op}(): argument 'input' must be Tensor, not {type(input).__name__}")
-    shape = input.array.shape
+def checked_window(
+    op: str, shape: tuple[int, ...], kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Window:
+    """A pooling's window, checked against the image."""
     size = pair(op, "kernel_size", kernel)
     steps = size if stride is None or stride in ((), []) else pair(op, "stride", stride)
     window = pool_window(op, size, steps, pair(op, "padding", padding), pair(op, "dilation", dilation), bool(ceil_mode))

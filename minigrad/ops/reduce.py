@@ -10,7 +10,7 @@ from minigrad.ops.arithmetic import add, div, maximum, minimum, mul, sub
 from minigrad.ops.base import (
     Array, Grads, Nary, Tensor, Unary, Variable, backend_of, cast, normal_axes, normal_axis, wrap,
 )  # fmt: skip
-from minigrad.ops.elementwise import exp, log, sqrt
+from minigrad.ops.elementwise import exp, sqrt
 from minigrad.ops.index import put_along
 from minigrad.ops.logic import eq, where
 from minigrad.ops.shape import expand, flip, reshape, unsqueeze
@@ -286,20 +286,35 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return Cumprod(axis).apply(input) if input.array.ndim else input.clone()
 
 
+class LogSumExp(Unary):
+    """log(sum(exp(x))) along axes, shifted by the maximum."""
+
+    __slots__ = ("axes", "keepdim")
+    keeps_output = True
+
+    def __init__(self, axes: Axes, keepdim: bool) -> None:
+        self.axes, self.keepdim = axes, keepdim
+
+    def forward(self, x: Array) -> Array:
+        xp = backend_of(x).xp
+        top = x.max(self.axes, keepdims=True, initial=-xp.inf)
+        top = xp.where(xp.isfinite(top), top, top.dtype.type(0))  # inf - inf would be nan
+        y = xp.log(xp.exp(x - top).sum(self.axes, keepdims=True)) + top
+        return y if self.keepdim else y.squeeze(self.axes)
+
+    def backward(self, gy: Tensor) -> Grads:
+        """The softmax: exp(x - y)."""
+        (x,) = self.inputs
+        y = keep_dims(self.output(), self.axes, x.array.shape, self.keepdim)
+        gy = keep_dims(gy, self.axes, x.array.shape, self.keepdim)
+        return mul(gy, exp(sub(x, y)))
+
+
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(x))) along dimensions, without overflow."""
     if input.array.dtype.kind in "iub":
         input = cast(input, dtypes.default_numpy())
-    axes = normal_axes("logsumexp", dim, input.array.ndim)
-    top = input.detach()
-    top = (
-        ExtremeAll(True, axes, True).apply(top)
-        if top.array.size
-        else top.new_zeros(tuple(1 if i in axes else n for i, n in enumerate(top.array.shape)))
-    )
-    top = where(eq(abs(top), float("inf")), 0.0, top)  # inf - inf would be nan
-    y = add(log(Sum(axes, True).apply(exp(sub(input, top)))), top)
-    return y if keepdim else reshape(y, tuple(n for i, n in enumerate(input.array.shape) if i not in axes))
+    return LogSumExp(normal_axes("logsumexp", dim, input.array.ndim), keepdim).apply(input)
 
 
 def _extreme(op: str, largest: bool, input: Tensor, dim: Any, keepdim: bool) -> Any:
@@ -353,6 +368,8 @@ def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
 
 def _arg(op: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     x = input.array
+    if x.dtype.kind == "b":
+        raise DtypeError(f"{op}(): does not support bool input")
     if not x.size and dim is None:
         raise IndexError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0.")
     axis = None if dim is None else _dim_with_elements(op, input, dim)
@@ -383,6 +400,8 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     """The p-norm along dimensions: (sum |x|**p) ** (1/p); "fro" is 2, inf the largest, 0 counts what is not 0."""
     if dtype is not None:
         input = cast(input, dtypes.as_numpy(dtype, "norm"))
+    if input.array.dtype.kind in "iub":
+        raise DtypeError(f"norm(): Expected a floating point or complex tensor as input. Got {dtypes.of(input.array)}")
     axes = normal_axes("norm", dim, input.array.ndim)
     if p == "nuc" or isinstance(p, str) and p != "fro":
         raise ShapeError(f"norm(): p must be a number, 'fro' or inf, but got {p!r}")
@@ -433,7 +452,8 @@ def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 def _truth(input: Tensor, op: str, dim: Any, keepdim: bool) -> Array:
     x = input.array
     axes = normal_axes(op, dim, x.ndim)
-    return backend_of(x).xp.asarray(getattr(x.astype(bool), op)(axes, keepdims=keepdim))
+    found = backend_of(x).xp.asarray(getattr(x.astype(bool), op)(axes, keepdims=keepdim))
+    return found.astype(x.dtype) if x.dtype.name == "uint8" else found  # PyTorch's bytes were its bools once
 
 
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:

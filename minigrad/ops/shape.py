@@ -7,7 +7,7 @@ from typing import Any
 
 from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
-from minigrad.ops.base import Array, Grads, Tensor, Unary, View, backend_of, normal_axes, normal_axis
+from minigrad.ops.base import Array, Grads, Tensor, Unary, View, backend_of, cast, normal_axes, normal_axis
 
 Shape = tuple[int, ...]
 
@@ -332,6 +332,8 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
     tail = before[len(before) - len(wanted) :]
     if len(wanted) > len(before) or any(m not in (1, n) for m, n in zip(wanted, tail, strict=True)):
         raise ShapeError(f"sum_to_size(): size {list(wanted)} is not expandable to size {list(before)}")
+    if input.array.dtype.kind in "iub":
+        input = cast(input, dtypes.int64.numpy)
     return SumTo(wanted).apply(input)
 
 
