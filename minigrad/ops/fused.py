@@ -151,22 +151,30 @@ def plan_of(v: Any) -> Plan | None:
     return _array.__get__(v) if v.__class__ is _deferred_class else None  # type: ignore[attr-defined, no-any-return]
 
 
+def absorbable(v: Any) -> Plan | None:
+    """The plan of a tensor that is still deferred, and whose own gradient nobody has asked for."""
+    plan = plan_of(v)
+    return None if plan is None or plan.op.exposed else plan
+
+
 # ---------------------------------------------------------------------- the fused ops
 
 
 class FusedOp(Nary):
     """A sequence in one kernel. `absorbs` are the ops it stands for, newest first; `absorbed` those that swallowed it."""
 
-    __slots__ = ("__weakref__", "absorbed", "absorbs", "cut", "relu")
+    __slots__ = ("__weakref__", "absorbed", "absorbs", "cut", "exposed", "relu")
 
     def __init__(self, relu: bool) -> None:
         self.relu = relu
+        self.exposed = False  # somebody wants this op's output's gradient
         self.absorbs: tuple[FusedOp, ...] = ()
         self.absorbed: list[ref[FusedOp]] = []
         self.cut: Any = None  # the inner op whose output's gradient is needed, once somebody asked
 
     def expose(self) -> None:
-        """Somebody wants this op's output's gradient: ops that swallowed it must pass through it."""
+        """Somebody wants this op's output's gradient: ops that swallowed it must pass through it, and no more may."""
+        self.exposed = True
         for link in self.absorbed:
             outer = link()
             if outer is not None:
@@ -317,7 +325,7 @@ class _Linear(Linear):
 
 def relu(input: Tensor) -> Tensor:
     """max(input, 0)"""
-    plan = plan_of(input)
+    plan = absorbable(input)
     if plan is not None and not plan.op.relu:
         op = plan.op
         after = FusedLinear(True) if isinstance(op, FusedLinear) else FusedConv2d(op.window, op.groups, True)  # type: ignore[attr-defined]
@@ -334,7 +342,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    plan = plan_of(input)
+    plan = absorbable(input)
     if plan is not None and not return_indices and isinstance(plan.op, FusedConv2d) and plan.op.relu:
         if (
             plan.op.pool is None
