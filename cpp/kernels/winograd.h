@@ -121,7 +121,7 @@ constexpr int64_t strip = 4 * block_tiles + 2 * VL;  // cells of one row of a bl
 // One channel of a block of images: B' d B, to[point * step + lane].
 MG_INLINE void transform_input(const Tiling& tiling, const Run* run, int64_t runs, const F* x, int64_t image_step, F* to, int64_t step) {
     const ConvShape& s = tiling.shape;
-    F here[6][strip], later[6][strip];  // the tile's own 4 columns; the 2 of its right neighbour
+    alignas(64) F here[6][strip], later[6][strip];  // the tile's own 4 columns; the 2 of its right neighbour
     for (int64_t r = 0; r < runs; ++r) {
         const F* image = x + run[r].image * image_step;
         const int64_t iy = run[r].y - s.window.ph, ix = run[r].x - s.window.pw, cells = run[r].count * 4;
@@ -160,7 +160,7 @@ MG_INLINE void transform_input(const Tiling& tiling, const Run* run, int64_t run
 // One filter's gradient: A gy A'.
 MG_INLINE void transform_gradient(const Tiling& tiling, const Run* run, int64_t runs, const F* gy, int64_t image_step, F* to, int64_t step) {
     const ConvShape& s = tiling.shape;
-    F rows[6][strip];
+    alignas(64) F rows[6][strip];
     for (int64_t r = 0; r < runs; ++r) {
         const F* image = gy + run[r].image * image_step + run[r].y * s.ow;
         for (int64_t at = 0; at < run[r].count * 4; at += VL) {
@@ -187,7 +187,7 @@ MG_INLINE void transform_gradient(const Tiling& tiling, const Run* run, int64_t 
 MG_INLINE void transform_output(const Tiling& tiling, const Run* run, int64_t runs, const F* from, int64_t step, F bias, bool relu,
                                 F* y, int64_t image_step) {
     const ConvShape& s = tiling.shape;
-    F rows[4][strip];
+    alignas(64) F rows[4][strip];
     for (int64_t lane = 0; lane < block_tiles; lane += VL) {
         VF half[4][6];
 #pragma GCC unroll 6
@@ -222,10 +222,10 @@ MG_INLINE void transform_output(const Tiling& tiling, const Run* run, int64_t ru
 
 // ------------------------------------------------------------------ forward
 
-// One row of G g: 3 taps -> 6 points
-MG_INLINE void filter_row(F a, F b, F c, F (&o)[6]) {
-    const F even = (a + c) * (-1.0f / 6), odd = b * (-1.0f / 6);
-    const F even2 = a * (1.0f / 24) + c * (1.0f / 6), odd2 = b * (1.0f / 12);
+// One row of G g: 3 taps -> 6 points; every lane another filter.
+MG_INLINE void filter_row(VF a, VF b, VF c, VF (&o)[6]) {
+    const VF even = (a + c) * (-1.0f / 6), odd = b * (-1.0f / 6);
+    const VF even2 = a * (1.0f / 24) + c * (1.0f / 6), odd2 = b * (1.0f / 12);
     o[0] = a * 0.25f;
     o[1] = even + odd;
     o[2] = even - odd;
@@ -247,49 +247,60 @@ struct Winograd {
           filters(s.f / s.groups),
           channels(s.c / s.groups),
           height(panel_rows(filters)),
-          point_size(ceil_div(filters, height) * channels * a_step<F>),
+          point_size(ceil_div(filters, height) * channels * a_step<F> + a_step<F>),
           packed(s.groups * points * point_size) {
-        parallel(s.f, grain_of(channels * 30), [&](int64_t begin, int64_t end) {
-            for (int64_t f = begin; f < end; ++f) {
-                const int64_t g = f / filters, row = f % filters;
-                F* out = packed.data + g * points * point_size + row / height * channels * a_step<F> + row % height;
-                for (int64_t c = 0; c < channels; ++c) transform_filter(w + (f * channels + c) * 9, out + c * a_step<F>);
+        const int64_t panels = ceil_div(filters, height), taps = channels * 9;
+        parallel(s.groups * panels, grain_of(channels * 200), [&](int64_t begin, int64_t end) {
+            Scratch<F> rows(taps * a_step<F>);  // [channel][tap][filter of the panel]
+            for (int64_t unit = begin; unit < end; ++unit) {
+                const int64_t g = unit / panels, panel = unit % panels, first = panel * height;
+                pack_a(Matrix<F>{w + (g * filters + first) * taps, taps, 1}, 0, smaller(height, filters - first), 0, taps, height, rows.data);
+                F* out = packed.data + g * points * point_size + panel * channels * a_step<F>;
+                for (int64_t c = 0; c < channels; ++c)
+                    for (int64_t lane = 0; lane < a_step<F>; lane += VL)
+                        transform_filter(rows.data + c * 9 * a_step<F> + lane, out + c * a_step<F> + lane);
             }
         });
     }
 
     MG_INLINE void transform_filter(const F* g, F* out) const {
-        F half[3][6];
-        for (int j = 0; j < 3; ++j) filter_row(g[j], g[3 + j], g[6 + j], half[j]);  // columns
+        VF half[3][6], o[6];
+#pragma GCC unroll 3
+        for (int j = 0; j < 3; ++j)  // columns
+            filter_row(load(g + j * a_step<F>), load(g + (3 + j) * a_step<F>), load(g + (6 + j) * a_step<F>), half[j]);
+#pragma GCC unroll 6
         for (int i = 0; i < 6; ++i) {
-            F o[6];
             filter_row(half[0][i], half[1][i], half[2][i], o);
-            for (int j = 0; j < 6; ++j) out[(i * 6 + j) * point_size] = o[j];
+#pragma GCC unroll 6
+            for (int j = 0; j < 6; ++j) store(out + (i * 6 + j) * point_size, o[j]);
         }
     }
 
     static MG_INLINE int64_t blocks(int64_t tiles) { return ceil_div(tiles, block_tiles); }
-    MG_INLINE int64_t room() const { return points * block_tiles * (channels + filters); }
+    // From one point to the next; never a multiple of a page, whose lines would fight for one cache set.
+    static MG_INLINE int64_t point_step(int64_t rows) { return rows * block_tiles + VL; }
+    MG_INLINE int64_t room() const { return points * (point_step(channels) + point_step(filters)); }
 
     // Tiles [first, first + count) of x (., C, H, W) into y (., F, OH, OW); `work` holds room() cells.
     void run(const F* x, const F* bias, bool relu, F* y, int64_t first, int64_t count, F* work) const {
         Run run[block_tiles];
         const int64_t runs = tiling.runs(first, count, run);
         const int64_t in_plane = shape.h * shape.w, out_plane = shape.oh * shape.ow;
-        F* image = work;                                        // [point][channel][tile]
-        F* product = work + points * channels * block_tiles;  // [point][filter][tile]
+        const int64_t image_step = point_step(channels), product_step = point_step(filters);
+        F* image = work;                           // [point][channel][tile]
+        F* product = work + points * image_step;  // [point][filter][tile]
         for (int64_t g = 0; g < shape.groups; ++g) {
             for (int64_t c = 0; c < channels; ++c)
                 transform_input(tiling, run, runs, x + (g * channels + c) * in_plane, shape.c * in_plane,
-                                image + c * block_tiles, channels * block_tiles);
+                                image + c * block_tiles, image_step);
             for (int64_t point = 0; point < points; ++point) {
-                const TileOut<F> out = {product + point * filters * block_tiles, block_tiles, nullptr, nullptr, false, false};
+                const TileOut<F> out = {product + point * product_step, block_tiles, nullptr, nullptr, false, false};
                 multiply_column(packed.data + (g * points + point) * point_size,
-                                PanelRows<F>{image + point * channels * block_tiles, block_tiles}, filters, height,
+                                PanelRows<F>{image + point * image_step, block_tiles}, filters, height,
                                 count > VL ? block_tiles : VL, channels, out);
             }
             for (int64_t f = 0; f < filters; ++f)
-                transform_output(tiling, run, runs, product + f * block_tiles, filters * block_tiles,
+                transform_output(tiling, run, runs, product + f * block_tiles, product_step,
                                  bias ? bias[g * filters + f] : 0.0f, relu, y + (g * filters + f) * out_plane,
                                  shape.f * out_plane);
         }
