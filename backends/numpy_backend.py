@@ -107,7 +107,7 @@ class NumpyBackend(Backend):
 
     def relu_grad(self, gy: Array, y: Array) -> Array:
         """gy where y > 0, else 0: the bits of gy under a mask of all ones or all zeros, ten times faster than np.where."""
-        if gy.dtype.kind != "f" or gy.shape != y.shape:
+        if gy.dtype.kind != "f" or gy.shape != y.shape or not gy.ndim:
             return super().relu_grad(gy, y)
         bits = f"i{gy.dtype.itemsize}"
         mask = (y > _ZERO[gy.dtype.char]).astype(bits)

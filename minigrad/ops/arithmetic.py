@@ -231,7 +231,7 @@ def div(input: Tensor, other: Tensor, *, rounding_mode: str | None = None) -> Te
     if whole.kind == "b":
         raise DtypeError('div(): "div_trunc" not implemented for two bool tensors')
     if whole.kind in "iu":  # exact beyond the digits of a floating quotient
-        return floor_divide(sub(input, fmod(input, other)), other)
+        return floor_divide(Sub().apply(input, fmod(input, other)), other)
     return trunc(Div().apply(input, other))
 
 
