@@ -215,7 +215,7 @@ for _alias, _name in _ALIASES.items():
     globals().setdefault(_alias, globals()[_name])
 
 # What is heavy, or seldom used, is loaded when it is first asked for.
-_LAZY = ("cuda", "datasets", "func", "io", "nn", "optim", "testing", "transforms", "utils")
+_LAZY = ("cuda", "datasets", "func", "io", "models", "nn", "optim", "testing", "transforms", "utils")
 
 
 def __getattr__(name: str) -> _Any:
