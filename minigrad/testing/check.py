@@ -64,7 +64,9 @@ class _Run:
             return [{**least, **{name: v for name, v in edge.items() if name != "large"}} for edge in chosen]
         if (family.name, kind) not in self.drawn:
             count = COUNTS[kind][self.report.thorough]
-            self.drawn[family.name, kind] = sample(family, count, self.report.seed, self.report.thorough, kind == "special")
+            self.drawn[family.name, kind] = sample(
+                family, count, self.report.seed, self.report.thorough, kind == "special"
+            )
         return self.drawn[family.name, kind]
 
 
@@ -194,7 +196,7 @@ def _check_word(run: _Run, word: Word, dtype: str) -> None:
 
 
 def try_law(backend: Backend, word: Word, law: Law, operands: Operands) -> str | None:
-    """"" if the law holds, how it is broken if not, None if it says nothing about these operands."""
+    """ "" if the law holds, how it is broken if not, None if it says nothing about these operands."""
     try:
         law.check(backend, word, operands)
     except NotApplicable:
@@ -208,7 +210,9 @@ def try_law(backend: Backend, word: Word, law: Law, operands: Operands) -> str |
 
 def _describe(run: _Run, word: Word, law: Law, case: Case, message: str) -> Failure:
     backend = run.loaded.backend
-    follows = tuple(name for name in dict.fromkeys((*law.uses, *made_of(backend, word))) if name in run.broken)
+    others = run.broken - {word.name}
+    said = words_called(backend, lambda: try_law(backend, word, law, case.operands)) if others else set()
+    follows = tuple(name for name in WORDS if name in said & others)
     if follows or not run.shrinks:
         return Failure(word.name, law.name, case.dtype, message, numbers=case.numbers, follows=follows)
 
@@ -231,7 +235,7 @@ def _describe(run: _Run, word: Word, law: Law, case: Case, message: str) -> Fail
 def _small_failures(run: _Run, word: Word, law: Law, first: Case, fails: Callable[[Operands], bool]) -> list[Case]:
     """The smallest failing cases among those at hand: shrinking can only go down from where it starts."""
     others = sorted(run.cases(word.family, law, first.dtype), key=size)
-    found = []
+    found: list[Case] = []
     for case in others:
         if len(found) == STARTS:
             break
@@ -240,11 +244,29 @@ def _small_failures(run: _Run, word: Word, law: Law, first: Case, fails: Callabl
     return found or [first]
 
 
-def made_of(backend: Backend, word: Word) -> tuple[str, ...]:
-    """The words that a word is said with, if the backend leaves it to the base class; transitively."""
-    if word.call is None and getattr(type(backend), word.name, None) is not getattr(Backend, word.name, None):
-        return ()
-    below: dict[str, None] = {}
-    for name in word.stands_on:
-        below |= dict.fromkeys((name, *made_of(backend, WORDS[name])))
-    return tuple(below)
+def words_called(backend: Backend, run: Callable[[], Any]) -> set[str]:
+    """Which of the backend's words are said while `run` runs, by laws, by the engine or by one another."""
+    said: set[str] = set()
+    before = dict(vars(backend)) if hasattr(backend, "__dict__") else None
+    if before is None:
+        return said
+
+    def spy(name: str) -> Callable[..., Any]:
+        word = getattr(backend, name)
+
+        def listening(*args: Any, **named: Any) -> Any:
+            said.add(name)
+            return word(*args, **named)
+
+        return listening
+
+    spies = {name: spy(name) for name in WORDS if hasattr(type(backend), name)}
+    vars(backend).update(spies)
+    try:
+        run()
+    finally:
+        for name in spies:
+            vars(backend).pop(name, None)
+            if name in before:
+                vars(backend)[name] = before[name]
+    return said

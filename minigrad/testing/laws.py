@@ -89,7 +89,9 @@ def _layouts(backend: Backend, word: Word, operands: Operands) -> None:
             changed, placed = value, None
             if isinstance(value, np.ndarray):
                 changed, placed = layout(backend, value)
-            elif isinstance(value, list) and value and isinstance(value[0], np.ndarray) and kind in ("sliced", "offset"):
+            elif (
+                isinstance(value, list) and value and isinstance(value[0], np.ndarray) and kind in ("sliced", "offset")
+            ):
                 placed = [layout(backend, item)[1] for item in value]
             if placed is None:
                 continue
@@ -118,7 +120,7 @@ def _inputs(backend: Backend, word: Word, operands: Operands) -> None:
             raise LawBroken(f"{word.name} wrote into its input {name}")
     if word.writes:
         return
-    arrays = [y for y in outputs if isinstance(y, backend.array_type)]
+    arrays: list[Any] = [y for y in outputs if isinstance(y, backend.array_type)]
     for i, y in enumerate(arrays):
         try:
             y[...] = i + 1
@@ -212,7 +214,9 @@ def _split(backend: Backend, word: Word, operands: Operands) -> None:
             if isinstance(wanted, Expected):
                 pair = halves[0][i], halves[1][i]
                 whole = np.concatenate(pair, axis) if how == "join" else pair[0].astype(np.float64) + pair[1]
-                problem = mismatch(whole.astype(halves[0][i].dtype), Expected(wanted.value, 2 * np.asarray(wanted.scale)))
+                problem = mismatch(
+                    whole.astype(halves[0][i].dtype), Expected(wanted.value, 2 * np.asarray(wanted.scale))
+                )
                 if problem:
                     raise LawBroken(f"{word.name} in two parts along axis {axis} of {names[0]}: {problem}")
     if all(_size(operands[names[0]], axis) < 2 for axis, (names, _) in word.split.items()):
@@ -241,8 +245,12 @@ def _linear(backend: Backend, word: Word, operands: Operands) -> None:
         other = noise(x.shape, x.dtype)
         tried = [{**plain, name: value} for value in (x, other, (x + 2 * other).astype(x.dtype))]
         expected = [word.expected(t)[0] for t in tried]
-        a, b, both = (results(backend, word, t, (e,))[0].astype(np.float64) for t, e in zip(tried, expected, strict=True))
-        scale = sum(np.asarray(e.scale) * k for e, k in zip(expected, (1, 2, 1), strict=True) if isinstance(e, Expected))
+        a, b, both = (
+            results(backend, word, t, (e,))[0].astype(np.float64) for t, e in zip(tried, expected, strict=True)
+        )
+        scale = sum(
+            np.asarray(e.scale) * k for e, k in zip(expected, (1, 2, 1), strict=True) if isinstance(e, Expected)
+        )
         # x + 2*other is itself rounded once, which the scale of the sum covers
         value = (a + 2 * b).astype(x.dtype)
         problem = mismatch(value, Expected(both, scale + 2 * np.abs(both) + 2 * (np.abs(a) + 2 * np.abs(b))))
@@ -255,10 +263,14 @@ def _linear(backend: Backend, word: Word, operands: Operands) -> None:
 FORM = Law("form", "returns new C-contiguous arrays of the right library, shape and dtype", _form, every=2)
 VALUES = Law("values", "agrees with plain loops in float64", _values, large=True)
 SPECIAL = Law("special", "ties, NaN, infinities and denormals come out as defined", _values, special=True)
-LAYOUTS_LAW = Law("layouts", "transposed, sliced, reversed, expanded and unaligned inputs give the same", _layouts, every=3)
+LAYOUTS_LAW = Law(
+    "layouts", "transposed, sliced, reversed, expanded and unaligned inputs give the same", _layouts, every=3
+)
 INPUTS = Law("inputs", "inputs are neither written nor shared, and nothing is written outside", _inputs, every=2)
 REPEAT = Law("repeat", "the same call gives the same bits, and earlier results stay", _repeat, every=3, large=True)
-THREADS = Law("threads", "the same bits for any number of threads, and for two callers at once", _threads, every=20, large=True)
+THREADS = Law(
+    "threads", "the same bits for any number of threads, and for two callers at once", _threads, every=20, large=True
+)
 SPLIT = Law("split", "halves of a batch or of the channels give the halves of the result", _split, every=3)
 LINEAR = Law("linear", "f(x + 2*y) = f(x) + 2*f(y)", _linear, every=3, smooth=True)
 

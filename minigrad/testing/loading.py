@@ -52,7 +52,9 @@ def _from_text(text: str) -> Backend:
     ]
     if len(found) != 1:
         names = ", ".join(cls.__name__ for cls in found) or "none"
-        raise BackendError(f"{place} must define one subclass of minigrad.backend.Backend, or say which: it defines {names}")
+        raise BackendError(
+            f"{place} must define one subclass of minigrad.backend.Backend, or say which: it defines {names}"
+        )
     return _make(found[0], text)
 
 

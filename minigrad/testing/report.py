@@ -93,18 +93,23 @@ class Report:
 
     def __str__(self) -> str:
         own = [failure for failure in self.failures if not failure.follows]
+        dtypes: dict[tuple[str, str], list[str]] = {}
+        for failure in own:
+            dtypes.setdefault((failure.operation, failure.law), []).append(failure.dtype)
         kind = "thorough" if self.thorough else "quick"
         head = f"backend {self.backend!r}: {self.cases} checks, {kind}, seed {self.seed}"
         if self.ok:
             return f"{self.table()}\n\n{head}: every law holds"
         parts = [self.table(), ""]
-        for number, failure in enumerate(own, 1):
-            parts += [f"--- failure {number} of {len(own)}: {failure}", failure.script]
+        for number, ((operation, law), kinds) in enumerate(dtypes.items(), 1):
+            first = next(f for f in own if (f.operation, f.law) == (operation, law))
+            parts.append(f"--- {number} of {len(dtypes)}: {operation} breaks the law {law!r} ({', '.join(kinds)})")
+            parts.append(first.script or f"{first.message}\n")
         rest = [failure for failure in self.everything if failure.follows]
         if rest:
             names = ", ".join(dict.fromkeys(failure.operation for failure in rest))
             parts.append(f"Also broken, and made of the above: {names}")
-        parts.append(f"{head}: {len(own)} laws are broken by {', '.join(dict.fromkeys(f.operation for f in own))}")
+        parts.append(f"{head}: broken: {', '.join(dict.fromkeys(f.operation for f in own))}")
         return "\n".join(parts)
 
     def as_dict(self) -> dict[str, Any]:

@@ -34,6 +34,18 @@ def numbers_strategy(family: Family, thorough: bool = False, special: bool = Fal
 
 def sample(family: Family, count: int, seed: int, thorough: bool = False, special: bool = False) -> list[Numbers]:
     """`count` draws that depend on the seed and the family alone, so that any part of a run can be repeated."""
+    key = family.name, count, seed, thorough, special
+    if key not in _drawn:
+        if len(_drawn) > 64:
+            _drawn.clear()
+        _drawn[key] = _sample(family, count, seed, thorough, special)
+    return _drawn[key]
+
+
+_drawn: dict[tuple[str, int, int, bool, bool], list[Numbers]] = {}  # many backends are checked with one seed
+
+
+def _sample(family: Family, count: int, seed: int, thorough: bool, special: bool) -> list[Numbers]:
     hypothesis = require_hypothesis()
     drawn: list[Numbers] = []
 

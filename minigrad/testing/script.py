@@ -15,7 +15,9 @@ from minigrad.window import Window
 LONGEST = 256  # cells of an array that a script spells out
 
 
-def write_script(backend: Backend, source: str, case: Case, operands: Operands, word: Word, law: Law, message: str) -> str:
+def write_script(
+    backend: Backend, source: str, case: Case, operands: Operands, word: Word, law: Law, message: str
+) -> str:
     """Python source that raises the same LawBroken. `source`: what `check_backend` was given, if it was text."""
     names = [name for name in word.needed() if name in operands]
     imports, expression = _backend(backend, source)
@@ -66,17 +68,15 @@ def literal(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, Window):
-        given = [f"kernel={value.kernel}"]
-        for name in ("stride", "padding", "dilation", "ceil_mode"):
-            if getattr(value, name) != getattr(_PLAIN, name):
-                given.append(f"{name}={getattr(value, name)}")
-        return f"Window({', '.join(given)})"
+        names = [name for name in _NAMES if getattr(value, name) != getattr(_PLAIN, name)]
+        return f"Window({', '.join(f'{name}={getattr(value, name)}' for name in ('kernel', *names))})"
     if isinstance(value, float) and not np.isfinite(value):
         return f'float("{value}")'
     return repr(value)
 
 
 _PLAIN = Window((1, 1))
+_NAMES = ("stride", "padding", "dilation", "ceil_mode")
 
 
 def _array(array: Any) -> str:

@@ -70,7 +70,9 @@ def shapes(min_dims: int = 1, max_dims: int = 4, max_side: int = 5, min_side: in
 
 
 @st.composite  # type: ignore[untyped-decorator]
-def broadcastable_shapes(draw: Any, count: int = 2, max_dims: int = 4, max_side: int = 4) -> tuple[tuple[int, ...], ...]:
+def broadcastable_shapes(
+    draw: Any, count: int = 2, max_dims: int = 4, max_side: int = 4
+) -> tuple[tuple[int, ...], ...]:
     """`count` shapes that broadcast together: sides of 1, and leading axes left out."""
     whole = draw(shapes(0, max_dims, max_side))
     out = []

@@ -5,9 +5,9 @@ exact sum by at most
 
     gamma_n * sum(|a_i * b_i|),   gamma_n = n*u / (1 - n*u),   u = eps / 2
 
-(Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1). An oracle therefore returns, next to each value, its
-*scale*: the number of roundings on the longest way to it times the sum of the magnitudes that were
-added, and an answer is right if
+(Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1). An oracle therefore returns, next
+to each value, its *scale*: the number of roundings on the longest way to it times the sum of the
+magnitudes that were added, and an answer is right if
 
     |actual - expected| <= eps * scale + smallest normal number.
 

@@ -30,8 +30,7 @@ class Law:
 
     says: one line for people. special: judges ties, NaN and infinities instead of ordinary values.
     large: also judges the family's few large cases. every: takes one case in so many. dtypes: those it
-    makes sense for, all if empty. uses: other words it calls; if one of them is broken, so is this, and that is no news.
-    smooth: only holds away from ties and kinks, so values must not be simplified.
+    makes sense for, all if empty. smooth: only holds away from ties and kinks, so values must not be simplified.
     """
 
     name: str
@@ -41,7 +40,6 @@ class Law:
     large: bool = False
     every: int = 1
     dtypes: tuple[str, ...] = ()
-    uses: tuple[str, ...] = ()
     smooth: bool = False
 
 
@@ -49,11 +47,11 @@ class Law:
 class Word:
     """One operation of a backend, or (`call`) a sequence of them that is tested like one.
 
-    takes: operands in the order of the call; keywords: those that go by name. asks: the oracle's, where it takes others.
-    prepare: makes operands that only the backend itself can make, such as saved winners. writes: lists that
+    takes: operands in the order of the call; keywords: those that go by name. asks: the oracle's, where it takes
+    others. prepare: makes operands that only the backend itself can make, such as saved winners. writes: lists that
     change in place. rest: operands to write down in a script although the call does not take them.
     split: per axis, which operands may be cut there, and whether results are then joined or added.
-    linear: operands that it is linear in, once those in `neutral` have the value given there. stands_on: what the base class says this word with.
+    linear: operands that it is linear in, once those in `neutral` have the value given there.
     """
 
     name: str
@@ -69,7 +67,6 @@ class Word:
     linear: tuple[str, ...] = ()
     neutral: Mapping[str, Any] = field(default_factory=dict)
     dtypes: tuple[str, ...] = ("float32", "float64")
-    stands_on: tuple[str, ...] = ()
     call: Callable[..., Any] | None = None
     rest: tuple[str, ...] = ()
 
@@ -134,14 +131,18 @@ def host(backend: Backend, word: Word, outputs: tuple[Array, ...], like: Any) ->
     if len(outputs) != len(like):
         raise LawBroken(f"{word.name} returned {_count(len(outputs))}, expected {_count(len(like))}")
     arrays: list[Any] = []
-    for i, (output, expected) in enumerate(zip(outputs, like, strict=True)):
+    array_type: Any = backend.array_type
+    for i in range(len(like)):
+        output: Any = outputs[i]
+        expected: Any = like[i]
         if expected is None or isinstance(expected, Opaque):
             if expected is None and output is not None:
                 raise LawBroken(f"{label(word, i, like)} must be None, since nobody asked for it")
             arrays.append(None)
             continue
-        if not isinstance(output, backend.array_type):
-            raise LawBroken(f"{label(word, i, like)} is a {_class(type(output))}, expected a {_class(backend.array_type)}")
+        if not isinstance(output, array_type):
+            found, wanted = _class(type(output)), _class(array_type)
+            raise LawBroken(f"{label(word, i, like)} is a {found}, expected a {wanted}")
         shape = np.shape(expected.value if isinstance(expected, Expected) else expected)
         if tuple(output.shape) != shape:
             raise LawBroken(f"{label(word, i, like)} has shape {tuple(output.shape)}, expected {shape}")

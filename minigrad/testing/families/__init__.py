@@ -1,6 +1,17 @@
 """All operations under test, in the order in which they build on one another."""
 
-from minigrad.testing.families import activations, convolution, fused, gradients, matrices, norm, pooling, rows, steps, windows
+from minigrad.testing.families import (
+    activations,
+    convolution,
+    fused,
+    gradients,
+    matrices,
+    norm,
+    pooling,
+    rows,
+    steps,
+    windows,
+)
 from minigrad.testing.words import Word
 
 WORDS: dict[str, Word] = {

@@ -52,7 +52,7 @@ def _pair(name: str, forward: Oracle, backward: Oracle, extra: tuple[Law, ...] =
         FAMILY,
         ("gy", f"{name}_y"),
         backward,
-        (*EVERY, *extra, SPLIT, differences(through(word, "x"), "x", _outputs, uses=(name,))),
+        (*EVERY, *extra, SPLIT, differences(through(word, "x"), "x", _outputs)),
         split={0: (("gy", f"{name}_y"), "join")},
         rest=("x",),
     )

@@ -22,7 +22,16 @@ def build(numbers: Numbers, dtype: Any, rng: np.random.Generator) -> Operands:
     w = spread((groups * numbers["f"], numbers["c"], *window.kernel), dtype, rng)
     b = spread((len(w),), dtype, rng) if numbers["bias"] else None
     gy = spread((len(x), len(w), *oracles.windows.places(window, *x.shape[2:])), dtype, rng)
-    return {"x": x, "w": w, "b": b, "gy": gy, "window": window, "groups": groups, "x_shape": x.shape, "w_shape": w.shape}
+    return {
+        "x": x,
+        "w": w,
+        "b": b,
+        "gy": gy,
+        "window": window,
+        "groups": groups,
+        "x_shape": x.shape,
+        "w_shape": w.shape,
+    }
 
 
 FIELDS = {
@@ -51,7 +60,21 @@ FAMILY = Family(
     fits=window_fits,
     edges=(
         # a stride that leaves a remainder, groups, and numbers that differ along the axes
-        {"n": 5, "groups": 2, "c": 2, "f": 2, "kh": 3, "kw": 2, "sh": 2, "sw": 3, "ph": 1, "pw": 0, "h": 8, "w": 7, "bias": 1},
+        {
+            "n": 5,
+            "groups": 2,
+            "c": 2,
+            "f": 2,
+            "kh": 3,
+            "kw": 2,
+            "sh": 2,
+            "sw": 3,
+            "ph": 1,
+            "pw": 0,
+            "h": 8,
+            "w": 7,
+            "bias": 1,
+        },
         {"n": 2, "c": 2, "f": 3, "kh": 2, "kw": 3, "dh": 3, "dw": 2, "ph": 1, "pw": 2, "h": 6, "w": 5, "bias": 1},
         {"n": 2, "groups": 4, "c": 1, "f": 1, **_SQUARE, "h": 4, "w": 9},  # depthwise
         {"n": 2, "f": 3, "ph": 2, "pw": 1, "h": 1, "w": 2, "bias": 1},  # more padding than kernel
@@ -72,7 +95,6 @@ CONV2D = Word(
     split={0: (("x",), "join")},
     linear=("x", "w"),
     neutral={"b": None},
-    stands_on=("im2col",),
 )
 INPUT_GRAD = Word(
     "conv2d_input_grad",
@@ -82,7 +104,6 @@ INPUT_GRAD = Word(
     (*EVERY, SPLIT, LINEAR, GROUPS, adjoint(CONV2D, "x")),
     split={0: (("x_shape", "gy"), "join")},
     linear=("gy", "w"),
-    stands_on=("col2im",),
     rest=("x",),
 )
 WEIGHT_GRAD = Word(
@@ -93,7 +114,6 @@ WEIGHT_GRAD = Word(
     (*EVERY, SPLIT, LINEAR, GROUPS, adjoint(CONV2D, "w")),
     split={0: (("x", "gy"), "add")},
     linear=("gy", "x"),
-    stands_on=("im2col",),
     rest=("w",),
 )
 BIAS_GRAD = Word(

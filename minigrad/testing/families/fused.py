@@ -95,7 +95,6 @@ WORDS = (
         oracles.linear_relu,
         (*EVERY, SPLIT),
         split={0: (("x",), "join")},
-        stands_on=("linear", "relu"),
     ),
     Word(
         "conv2d_relu",
@@ -104,7 +103,6 @@ WORDS = (
         oracles.conv2d_relu,
         (*EVERY, SPLIT),
         split={0: (("x",), "join")},
-        stands_on=("conv2d", "relu"),
     ),
     Word(
         "conv2d_relu_max_pool2d",
@@ -113,7 +111,6 @@ WORDS = (
         oracles.conv2d_relu_max_pool2d,
         (*EVERY, SPLIT),
         split={0: (("x",), "join")},
-        stands_on=("conv2d_relu", "max_pool2d"),
     ),
     Word(
         "conv2d_relu_max_pool2d_grad",
@@ -123,13 +120,5 @@ WORDS = (
         (*EVERY, NEEDS, WINNERS),
         asks=("gy", "x", "w", "b", *CALL, "pool", "needs"),
         prepare=_saved,
-        stands_on=(
-            "conv2d_relu_max_pool2d",
-            "relu_grad",
-            "max_pool2d_grad",
-            "conv2d_input_grad",
-            "conv2d_weight_grad",
-            "conv2d_bias_grad",
-        ),
     ),
 )

@@ -76,6 +76,5 @@ LINEAR_WORD = Word(
     oracles.linear,
     (*EVERY, SPLIT),
     split={0: (("x",), "join")},
-    stands_on=("matmul",),
 )
 WORDS = (MATMUL, LINEAR_WORD)

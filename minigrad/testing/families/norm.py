@@ -67,7 +67,7 @@ GRAD = Word(
     FAMILY,
     ("gy", "x", "w", "mean", "inv_std"),
     oracles.batch_norm_grad,
-    (*EVERY, differences(_normalised, "x", lambda _: {}, uses=("batch_norm",))),
+    (*EVERY, differences(_normalised, "x", lambda _: {})),
     rest=("b",),
 )
 WORDS = (BATCH_NORM, STATS, GRAD)

@@ -34,7 +34,10 @@ def _fields(dilated: bool) -> dict[str, Any]:
 
 
 _WIDE = {"n": (1, 2, 3, 0, 7), "c": (1, 2, 3, 5, 8, 17, 0), "columns": (*range(20), 33, 70)}
-_LARGE = ({"n": LARGE_BATCH, "large": 1}, {"n": 3, "c": 6, "kh": 2, "kw": 2, "sh": 2, "sw": 2, "h": 24, "w": 24, "large": 1})
+_LARGE = (
+    {"n": LARGE_BATCH, "large": 1},
+    {"n": 3, "c": 6, "kh": 2, "kw": 2, "sh": 2, "sw": 2, "h": 24, "w": 24, "large": 1},
+)
 
 MAXIMUM = Family(
     "max_pool",
@@ -74,7 +77,6 @@ MAX_POOL = Word(
     (*EVERY, SPECIAL, SPLIT, TRANSLATION),
     split=BOTH_AXES,
     dtypes=("float32", "float64", "int64"),
-    stands_on=("im2col",),
 )
 GATHER = Word(
     "max_pool2d_gather",
@@ -100,7 +102,6 @@ MAX_POOL_GRAD = Word(
             through(MAX_POOL, "x"),
             "x",
             lambda operands: {"indices": oracles.max_pool2d(operands["x"], operands["window"])[1].value},
-            uses=("max_pool2d",),
         ),
     ),
     split={0: (("x_shape", "gy", "indices"), "join"), 1: (("x_shape", "gy", "indices"), "join")},
@@ -115,7 +116,6 @@ AVG_POOL = Word(
     (*EVERY, SPECIAL, SPLIT, LINEAR, TRANSLATION),
     split=BOTH_AXES,
     linear=("x",),
-    stands_on=("im2col",),
 )
 AVG_POOL_GRAD = Word(
     "avg_pool2d_grad",
@@ -125,7 +125,6 @@ AVG_POOL_GRAD = Word(
     (*EVERY, SPLIT, LINEAR, TOTAL, adjoint(AVG_POOL, "x")),
     split={0: (("x_shape", "gy"), "join"), 1: (("x_shape", "gy"), "join")},
     linear=("gy",),
-    stands_on=("col2im",),
     rest=("x",),
 )
 WORDS = (MAX_POOL, GATHER, MAX_POOL_GRAD, AVG_POOL, AVG_POOL_GRAD)

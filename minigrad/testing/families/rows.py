@@ -85,7 +85,7 @@ LOSSES = Family(
 def _pair(name: str, forward: Oracle, backward: Oracle) -> tuple[Word, Word]:
     """A word along an axis and its gradient."""
     word = Word(name, ROWS, ("x", "axis"), forward, (*EVERY, SPECIAL))
-    law = differences(through(word, "x"), "x", _outputs, uses=(name,))
+    law = differences(through(word, "x"), "x", _outputs)
     grad = Word(f"{name}_grad", ROWS, ("gy", f"{name}_y", "axis"), backward, (*EVERY, law), rest=("x",))
     return word, grad
 
@@ -97,14 +97,13 @@ CROSS_ENTROPY = Word(
     oracles.cross_entropy,
     (*EVERY, SPECIAL, SPLIT),
     split={0: (("x", "target"), "join")},
-    stands_on=("log_softmax",),
 )
 CROSS_ENTROPY_GRAD = Word(
     "cross_entropy_grad",
     LOSSES,
     ("gy", "p", "target"),
     oracles.cross_entropy_grad,
-    (*EVERY, SPLIT, differences(through(CROSS_ENTROPY, "x"), "x", _probabilities, uses=("cross_entropy",))),
+    (*EVERY, SPLIT, differences(through(CROSS_ENTROPY, "x"), "x", _probabilities)),
     split={0: (("gy", "p", "target"), "join")},
     rest=("x",),
 )

@@ -1,6 +1,6 @@
 """Backends that are wrong on purpose, each in the way of a bug that shipped somewhere: the kit must catch every one.
 
-    check_backend(mutants.PadsWithZero())       # failures[0].operation == "max_pool2d"
+check_backend(mutants.PadsWithZero())       # failures[0].operation == "max_pool2d"
 """
 
 import inspect

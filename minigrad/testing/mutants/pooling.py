@@ -56,7 +56,8 @@ class NaNLoses(Mutant):
     operation = "max_pool2d"
 
     def max_pool2d(self, x: Array, window: Window) -> tuple[Array, Array]:
-        return super().max_pool2d(np.nan_to_num(x, nan=-np.inf) if x.dtype.kind == "f" else x, window)
+        y, indices = super().max_pool2d(np.nan_to_num(x, nan=-np.inf) if x.dtype.kind == "f" else x, window)
+        return y, indices
 
 
 class IndicesOfThePaddedPlane(Mutant):
@@ -112,7 +113,9 @@ class WinnersOverwrite(Mutant):
     def max_pool2d_grad(self, gy: Array, indices: Array, x_shape: Shape) -> Array:
         n, c, h, w = x_shape
         gx = np.zeros((n, c, h * w), gy.dtype)
-        np.put_along_axis(gx, indices.reshape(n, c, gy.shape[2] * gy.shape[3]), gy.reshape(n, c, gy.shape[2] * gy.shape[3]), 2)
+        np.put_along_axis(
+            gx, indices.reshape(n, c, gy.shape[2] * gy.shape[3]), gy.reshape(n, c, gy.shape[2] * gy.shape[3]), 2
+        )
         return gx.reshape(x_shape)
 
 
@@ -122,7 +125,9 @@ class GatherFromTheFirstPlane(Mutant):
     operation = "max_pool2d_gather"
 
     def max_pool2d_gather(self, x: Array, indices: Array) -> Array:
-        return super().max_pool2d_gather(np.ascontiguousarray(np.broadcast_to(x[:, :1], x.shape)) if x.size else x, indices)
+        return super().max_pool2d_gather(
+            np.ascontiguousarray(np.broadcast_to(x[:, :1], x.shape)) if x.size else x, indices
+        )
 
 
 class PaddingNeverCounted(Mutant):

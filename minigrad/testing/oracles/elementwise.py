@@ -45,7 +45,9 @@ def sigmoid(x: Any) -> Expected:
 
 def sigmoid_grad(gy: Any, y: Any) -> Expected:
     """gy * y * (1 - y)"""
-    return Expected(_each(lambda g, v: g * v * (1 - v), gy, y), 4 * _each(lambda g, v: abs(g * v) * (1 + abs(v)), gy, y))
+    return Expected(
+        _each(lambda g, v: g * v * (1 - v), gy, y), 4 * _each(lambda g, v: abs(g * v) * (1 + abs(v)), gy, y)
+    )
 
 
 def tanh(x: Any) -> Expected:

@@ -32,7 +32,7 @@ def batch_norm_stats(x: Any) -> tuple[Expected, Expected]:
     """(N, C, H, W) -> mean (C,), biased variance (C,)
 
     The variance may lose what Welford's method or two passes lose, a factor kappa = sqrt(1 + mean^2 / variance)
-    (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983); the one-pass E[x^2] - E[x]^2 loses kappa^2.
+    (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983); E[x^2] - E[x]^2 loses kappa^2.
     """
     means, variances, mean_scale, variance_scale = [], [], [], []
     for values in _planes(x):

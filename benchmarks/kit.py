@@ -1,0 +1,123 @@
+"""Measure what the conformance kit claims: mutants caught, false alarms, minimal cases, seconds.
+
+    python benchmarks/kit.py mutants --seeds 100      each mutant, quick, until the first failure
+    python benchmarks/kit.py alarms --backend numpy --seeds 200
+    python benchmarks/kit.py minimal                  whether a shrunk case has a number that could be at its least
+    python benchmarks/kit.py times --backend numpy cpp [--thorough]
+
+What an operation is tried on depends on the seed and on its family alone, so a mutant is run on the
+operation that it breaks: a whole run tries the very same cases and more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from minigrad.testing import check_backend
+from minigrad.testing.check import try_law
+from minigrad.testing.families import WORDS
+from minigrad.testing.mutants import MUTANTS
+
+
+def mutants(seeds: int, first: int, names: list[str]) -> int:
+    """Print how often each mutant is caught, and whether the report names the right operation."""
+    caught = dict.fromkeys(names, 0)
+    named = dict.fromkeys(names, 0)
+    for seed in range(first, first + seeds):
+        for name in names:
+            mutant = MUTANTS[name]
+            report = check_backend(mutant, seed=seed, operations=[mutant.operation], shrink=False, stop_at_first=True)
+            caught[name] += not report.ok
+            named[name] += not report.ok and report.failures[0].operation == mutant.operation
+        if (seed - first) % 10 == 9:
+            print(f"{seed - first + 1} seeds: least caught {min(caught.values())}", flush=True)
+    for name in names:
+        print(f"{name:34} {MUTANTS[name].operation:28} caught {caught[name]:4}/{seeds} named {named[name]:4}/{seeds}")
+    worst = min(caught.values())
+    print(f"{len(names)} mutants, {seeds} seeds: the least caught was caught {worst} times")
+    return 0 if worst >= 0.99 * seeds else 1
+
+
+def alarms(backend: str, seeds: int, first: int) -> int:
+    """Print every failure of a backend that is right."""
+    wrong, seconds = 0, []
+    for seed in range(first, first + seeds):
+        started = time.perf_counter()
+        report = check_backend(backend, seed=seed, shrink=False)
+        seconds.append(time.perf_counter() - started)
+        wrong += not report.ok
+        for failure in report.everything:
+            print(f"seed {seed}: {failure} {failure.numbers}", flush=True)
+        if (seed - first) % 20 == 19:
+            print(f"{backend}: {seed - first + 1} seeds, {wrong} alarms", flush=True)
+    seconds.sort()
+    print(f"{backend}: {wrong} of {seeds} quick runs raised an alarm; median {seconds[len(seconds) // 2]:.1f} s a run")
+    return 1 if wrong else 0
+
+
+def minimal(names: list[str]) -> int:
+    """Count the mutants whose first shrunk case has no number that could be at its least, whatever the values."""
+    good = 0
+    for name in names:
+        backend = MUTANTS[name]()
+        failure = check_backend(backend, operations=[backend.operation]).failures[0]
+        loose = larger_than_needed(backend, failure)
+        good += not loose
+        print(f"{name:34} {failure.law:12} {'minimal' if not loose else 'could be smaller: ' + ', '.join(loose)}")
+    print(f"{good} of {len(names)} minimal")
+    return 0
+
+
+def larger_than_needed(backend, failure):  # type: ignore[no-untyped-def]
+    """The numbers of a failing case that could have their least value and still fail."""
+    word = WORDS[failure.operation]
+    law = next(law for law in word.laws if law.name == failure.law)
+    family, found = word.family, []
+    for name, least in family.least().items():
+        value = failure.numbers[name]
+        if name == "seed" or value <= least:
+            continue
+        for seed in range(20):
+            numbers = {**failure.numbers, name: least, "seed": seed}
+            if family.fits(numbers) and try_law(backend, word, law, family.case(numbers, failure.dtype).operands):
+                found.append(f"{name}={value}")
+                break
+    return found
+
+
+def times(backends: list[str], thorough: bool) -> int:
+    """Print the seconds of one run."""
+    for name in backends:
+        started = time.perf_counter()
+        report = check_backend(name, thorough)
+        print(
+            f"{name}: {report.cases} checks in {time.perf_counter() - started:.1f} s, {'ok' if report.ok else 'broken'}"
+        )
+        for failure in report.failures:
+            print(failure, failure.numbers)
+    return 0
+
+
+def main() -> int:
+    """Run one of the measurements."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("mutants", "alarms", "minimal", "times"))
+    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--backend", nargs="+", default=["numpy"])
+    parser.add_argument("--mutant", nargs="+", default=list(MUTANTS))
+    parser.add_argument("--thorough", action="store_true")
+    options = parser.parse_args()
+    if options.what == "mutants":
+        return mutants(options.seeds, options.first, options.mutant)
+    if options.what == "minimal":
+        return minimal(options.mutant)
+    if options.what == "times":
+        return times(options.backend, options.thorough)
+    return max(alarms(name, options.seeds, options.first) for name in options.backend)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
