@@ -55,7 +55,8 @@ SHAPES = [
             (
                 lambda ns: ns.cat([ns.zeros(2, 3), ns.zeros(2, 4)]),
                 Shape,
-                "Sizes of tensors must match except in dimension 0. Expected size 3 but got size 4 for tensor number 1 in the list.",
+                "Sizes of tensors must match except in dimension 0. "
+                "Expected size 3 but got size 4 for tensor number 1 in the list.",
             ),
             (
                 lambda ns: ns.cat([ns.zeros(()), ns.zeros(2)]),
