@@ -137,7 +137,8 @@ class Backend:
         tap = rank.argmax(1)  # (N*C, OH*OW)
         y = xp.take_along_axis(cols, tap[:, None], 1)
         place = (rows * w + columns).reshape(oh * ow, kh * kw)
-        indices = place[xp.arange(oh * ow), tap]
+        # A dilated window may straddle a small image and see none of it: -inf, and still a cell of the image.
+        indices = xp.clip(place[xp.arange(oh * ow), tap], 0, h * w - 1)
         return y.reshape(n, c, oh, ow), indices.reshape(n, c, oh, ow)
 
     def max_pool2d_grad(self, gy: Array, indices: Array, x_shape: Shape) -> Array:

@@ -67,6 +67,11 @@ class Window:
         """
         return self._along(0, height), self._along(1, width)
 
+    def can_miss(self, height: int, width: int) -> bool:
+        """Whether the window may stand around an image (H, W) with gaps so wide that no tap sees a cell of it."""
+        sizes = (height, width)
+        return any(p > 0 and d > n for p, d, n in zip(self.padding, self.dilation, sizes, strict=True))
+
     def _along(self, axis: int, size: int) -> int:
         stride, padding = self.stride[axis], self.padding[axis]
         room = size + 2 * padding - self.extent[axis]

@@ -28,6 +28,8 @@ def poolings(draw, dilated=True, batch=0):
     size = []
     for k, p, d, step in zip(kernel, padding, dilation, stride, strict=True):
         least = next(s for s in range(1, 99) if oracles.places(s, k, step, p, d, ceil_mode))
+        if p and d > 1:  # smaller, and a window could straddle the image without seeing it: see the test below
+            least = max(least, d)
         size.append(least + draw(st.integers(0, 6)))
     shape = (draw(st.integers(batch, 2)), draw(st.integers(1, 3)), *size)
     options = {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": ceil_mode}
@@ -127,6 +129,15 @@ def test_a_window_of_minus_infinity_names_its_first_cell():
     y, indices = pool.max_pool2d(x, 2, padding=1, return_indices=True)
     assert (array(y) == -np.inf).all()
     np.testing.assert_array_equal(array(indices), [[[[0, 1], [2, 3]]]])
+
+
+def test_a_dilated_window_that_straddles_the_image():
+    x = ours(np.ones((1, 2, 1, 1), np.float32), grad=True)
+    y, indices = pool.max_pool2d(x, 2, 1, 1, 2, return_indices=True)
+    assert (array(y) == -np.inf).all()
+    assert (array(indices) == 0).all()
+    y.sum().backward()
+    assert x.grad.shape == x.shape
 
 
 def test_max_unpool_is_pytorchs():
