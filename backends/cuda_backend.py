@@ -6,13 +6,16 @@ here waits for the device, except `to_numpy` and `synchronize`.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.backend import Array, Backend, Shape
-from minigrad.errors import BackendError
+from minigrad.errors import BackendError, GraphError
 from minigrad.window import Window
 
 from .cuda_conv import Convolution
@@ -28,6 +31,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
     name = "cuda"
     device = "cuda"
     xp: Any = None  # CuPy, once there is an instance
+    fuses: ClassVar[frozenset[str]] = frozenset({"conv2d_relu", "conv2d_relu_max_pool2d", "linear_relu"})
 
     def __init__(self) -> None:
         reason = self.unavailable()
@@ -39,6 +43,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         self.launcher = Launcher(cupy)
         self._fault = cupy.zeros(2, np.int64)  # kernels that meet a bad class index write {1, index} here
         self._fault_possible = False
+        self._capturing = False
 
     @classmethod
     def unavailable(cls) -> str | None:
@@ -54,7 +59,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         if count == 0:
             return "backend 'cuda' needs an NVIDIA GPU, but this machine shows none (is CUDA_VISIBLE_DEVICES empty?)"
         try:
-            from cupy_backends.cuda.libs import cublas  # noqa: F401
+            importlib.import_module("cupy_backends.cuda.libs.cublas")
         except ImportError:
             return f"backend 'cuda' needs the CUDA libraries that CuPy was installed without: {INSTALL}"
         return None
@@ -63,6 +68,11 @@ class CudaBackend(MultiTensor, Convolution, Backend):
 
     def from_numpy(self, array: Array) -> Array:
         """A copy of a host array on the device."""
+        if self._capturing:
+            raise GraphError(
+                "the step cannot be captured as a CUDA graph: it copies from the host, which a replay would not. "
+                "Give it as an input (dropout draws its mask on the host, too)"
+            )
         return self.xp.asarray(array)
 
     def to_numpy(self, array: Array) -> Array:
@@ -71,6 +81,10 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         Raises:
             IndexError: if a cross entropy since the last call met a class index outside [0, C).
         """
+        if self._capturing:
+            raise GraphError(
+                "the step cannot be captured as a CUDA graph: it asks for values, but only a replay has any"
+            )
         host = self.xp.asnumpy(array)
         self._check_faults()
         return host
@@ -83,6 +97,24 @@ class CudaBackend(MultiTensor, Convolution, Backend):
     def expect_faults(self) -> None:
         """Kernels that may report a fault are on their way (a replayed graph's, for one): look at the next occasion."""
         self._fault_possible = True
+
+    @contextmanager
+    def capturing(self, live: Callable[[list[float]], Array | None]) -> Iterator[None]:
+        """While a graph is captured: nothing comes from the host, and optimisers' numbers go through `live`."""
+        self._capturing, self.live = True, live
+        try:
+            yield
+        finally:
+            self._capturing, self.live = False, None
+
+    @contextmanager
+    def replaying(self, live: Callable[[list[float]], None]) -> Iterator[None]:
+        """Before a replay: optimiser steps only tell `live` their numbers."""
+        self.live = live
+        try:
+            yield
+        finally:
+            self.live = None
 
     def _check_faults(self) -> None:
         if not self._fault_possible:
@@ -108,8 +140,8 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         oh, ow = window.out_size(*x.shape[2:])
         cols = self._new((x.shape[0], x.shape[1] * window.taps, oh * ow), x)
         x = self.xp.ascontiguousarray(x)
-        fill = x.dtype.type(fill) if x.dtype.kind != "b" else np.uint8(bool(fill))
-        return self._each("windows", "im2col", cols, x, cols, Geometry(x.shape, window), fill, largest=x.size)
+        value = x.dtype.type(fill) if x.dtype.kind != "b" else np.uint8(bool(fill))
+        return self._each("windows", "im2col", cols, x, cols, Geometry(x.shape, window), value, largest=x.size)
 
     def col2im(self, cols: Array, x_shape: Shape, window: Window) -> Array:
         """(N, C*KH*KW, OH*OW) -> x_shape = (N, C, H, W)"""
@@ -298,12 +330,10 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         y = self._new(x.shape, x)
         return self._each("kernels", "batch_norm", y, *ready, y, x.shape[1], int(np.prod(x.shape[2:])))
 
-    def batch_norm_grad(
-        self, gy: Array, x: Array, w: Array, mean: Array, inv_std: Array
-    ) -> tuple[Array, Array, Array]:
+    def batch_norm_grad(self, gy: Array, x: Array, w: Array, mean: Array, inv_std: Array) -> tuple[Array, Array, Array]:
         """-> gx (N, C, H, W), gw (C,), gb (C,)"""
         gy, x, w, mean, inv_std = (self.xp.ascontiguousarray(a) for a in (gy, x, w, mean, inv_std))
-        n, c, inner = *x.shape[:2], int(np.prod(x.shape[2:]))
+        n, c, inner = x.shape[0], x.shape[1], int(np.prod(x.shape[2:]))
         gx, gw, gb = self._new(x.shape, x), self._new((c,), x), self._new((c,), x)
         self._channels("batch_norm_sums", x, gy, x, mean, inv_std, gw, gb)
         self._each("kernels", "batch_norm_grad", gx, gy, x, w, mean, inv_std, gw, gb, gx, n, c, inner)

@@ -11,8 +11,8 @@ from minigrad.window import Window
 
 from .cuda_launch import NARROW, THREADS, Geometry, Launcher
 
-# Tiles of the implicit GEMM (rows x columns of the product) and the part of the arithmetic peak that each can reach: what a
-# thread loads from shared memory for every multiplication falls with its size.
+# Tiles of the implicit GEMM (rows x columns of the product) and the part of the arithmetic peak that each can reach:
+# what a thread loads from shared memory for every multiplication falls with its size.
 TILES = {(128, 128): 1.0, (64, 64): 0.7, (32, 128): 0.7}
 FEW = 8  # up to so many rows a tile would be mostly empty: a thread per element then
 FIXED = (3, 5)  # square windows that have their own compilation
@@ -104,7 +104,7 @@ class Convolution(Backend):
     def conv2d_relu_max_pool2d(
         self, x: Array, w: Array, b: Array | None, window: Window, groups: int, pool: Window
     ) -> tuple[Array, Array]:
-        """-> y (N, F, PH, PW) and the winners: taps of the pool (uint8) from the kernel that does it all, else places (int64)"""
+        """-> y (N, F, PH, PW) and the winners: taps of the pool (uint8) from one kernel for all, else places (int64)"""
         f, patch = len(w), w.size // max(len(w), 1)
         if not (_ours(x, groups) and patch <= PATCH and pool.taps <= POOL_TAPS and f):
             return super().conv2d_relu_max_pool2d(x, w, b, window, groups, pool)
@@ -156,7 +156,9 @@ class Convolution(Backend):
         self.launcher.each("kernels", "bias_act", y.size, y, b, y.shape[1], inner, int(relu), like=y)
         return y
 
-    def _product(self, word: str, window: Window, groups: int, rows: int, columns: int, largest: int, *args: Any) -> None:
+    def _product(
+        self, word: str, window: Window, groups: int, rows: int, columns: int, largest: int, *args: Any
+    ) -> None:
         """A product of (rows, columns) for each group, by tiles or, with few rows, element by element."""
         wide = max(largest, rows * columns) > NARROW
         if rows <= FEW:
@@ -167,7 +169,7 @@ class Convolution(Backend):
         self.launcher.grid("conv", name, grid, THREADS, *args, like=args[0], wide=wide, kernel=_fixed(window))
 
     def _tile(self, rows: int, columns: int, groups: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """The tile with the least expected time, and the grid (columns, rows): whole rounds of blocks over the processors."""
+        """The tile with the least expected time, and the grid (columns, rows). A round gives each processor a block."""
         best: tuple[float, tuple[int, int], tuple[int, int]] | None = None
         for tile, efficiency in TILES.items():
             blocks = -(-columns // tile[1]), -(-rows // tile[0])
@@ -179,18 +181,17 @@ class Convolution(Backend):
         return best[1], best[2]
 
     def _batched(self, w: Array, x: Array, out: Array, transposed: bool) -> None:
-        """out[n] = w @ x[n], or w.T @ x[n]: one strided batch of cuBLAS. w 2-d; x (N, K, P), out (N, M, P), all contiguous.
+        """out[n] = w @ x[n], or w.T @ x[n], as one strided batch: w 2-d, x (N, K, P), out (N, M, P), all contiguous.
 
         cuBLAS thinks column by column: it sees every matrix turned, so it is asked for out.T = x.T @ w.T.
         """
-        from cupy_backends.cuda.libs import cublas
-
         (n, k, p), m = x.shape, out.shape[1]
         if 0 in (n, k, p, m):
             out.fill(0)
             return
         kind = {"float16": 2, "float32": 0, "float64": 1}[x.dtype.name]  # cudaDataType
         precise = x.dtype == np.float64
+        cublas = self.launcher.cublas
         one, zero = np.array([1, 0], np.float64 if precise else np.float32).reshape(2, 1)
         cublas.gemmStridedBatchedEx(
             self.xp.cuda.device.get_cublas_handle(), cublas.CUBLAS_OP_N,

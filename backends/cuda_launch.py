@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class Launcher:
 
     def __init__(self, cupy: Any) -> None:
         self.cupy = cupy
+        self.cublas = importlib.import_module("cupy_backends.cuda.libs.cublas")
         self.processors: int = cupy.cuda.Device().attributes["MultiProcessorCount"]
         self._modules: dict[tuple[str, tuple[str, ...]], Any] = {}
         self._functions: dict[tuple[str, str, str, bool, int], Any] = {}
@@ -75,7 +77,7 @@ class Launcher:
         return self._functions[key]
 
     def each(self, file: str, name: str, total: int, *args: Any, like: Array, largest: int = 0) -> None:
-        """Launch a kernel with a thread for each of `total` elements, the last argument; `like` gives the element type."""
+        """Launch a kernel with a thread for each of `total` elements, its last argument, for the type of `like`."""
         if total == 0:
             return
         wide = max(total, largest) > NARROW
@@ -98,7 +100,7 @@ class Launcher:
         ready = tuple(index(a) if type(a) is int else a.packed(wide, self) if type(a) is Geometry else a for a in args)
         self.function(file, name, like.dtype.name, wide, kernel)(blocks, (threads,), ready)
 
-    @lru_cache(maxsize=4096)  # noqa: B019: one launcher lives as long as the process
+    @lru_cache(maxsize=4096)  # noqa: B019 - one launcher lives as long as the process
     def pack(self, numbers: tuple[int, ...], wide: bool) -> Any:
         """Integers as a struct that a kernel takes by value."""
         return self.cupy.cuda.function.CNumpyArray(np.array(numbers, np.int64 if wide else np.int32))

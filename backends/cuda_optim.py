@@ -17,12 +17,13 @@ TENSORS = 24  # of one launch, as in cuda_kernels.cu
 class MultiTensor(Backend):
     """sgd_step and adam_step over lists of tensors.
 
-    While a graph is being captured `live` gives kernels the numbers through device memory, where
-    whoever replays the graph may change them: it is called with the function that works them out.
+    While a graph is being captured, `live` gets the numbers of each call (learning rate, ...) and returns an array on
+    the device from which the kernel shall read them, so that a replay can have others. Before a replay, `live` takes
+    the new numbers and returns None: nothing is launched then.
     """
 
     launcher: Launcher
-    live: Callable[[str, dict[str, Any]], Array] | None = None
+    live: Callable[[list[float]], Array | None] | None = None
 
     def sgd_step(
         self,
@@ -77,8 +78,13 @@ class MultiTensor(Backend):
         grads: list[Array],
     ) -> None:
         """Launch for tensors of one element type at a time; arrays with gaps are written through a contiguous copy."""
-        fixed = self.xp.cuda.function.CNumpyArray(np.array(work_out(**numbers), np.float64))
-        live = None if self.live is None else self.live(name, numbers)
+        values = work_out(**numbers)
+        live = None
+        if self.live is not None:
+            live = self.live(values)
+            if live is None:
+                return
+        fixed = self.xp.cuda.function.CNumpyArray(np.array(values, np.float64))
         params = written[0] or []
         by_type: dict[str, list[int]] = {}
         for i, p in enumerate(params):

@@ -80,7 +80,12 @@ def test_launches_that_a_device_refuses(cupy: Any, kernels: Any, grid: Any, bloc
 
 def test_arrays_do_not_mix_with_numpy_s(cupy: Any) -> None:
     device, host = cupy.ones(3), np.ones(3)
-    for call in (lambda: device + host, lambda: host * device, lambda: np.asarray(device), lambda: cupy.add(device, host)):
+    for call in (
+        lambda: device + host,
+        lambda: host * device,
+        lambda: np.asarray(device),
+        lambda: cupy.add(device, host),
+    ):
         with pytest.raises(TypeError):
             call()
     assert isinstance(device + np.float32(1), cupy.ndarray) and isinstance(2 * device, cupy.ndarray)

@@ -17,7 +17,7 @@ def parameters(seed: int = 0) -> list[np.ndarray]:
 
 
 def run(cuda: Any, word: str, make: Any, state: int, options: dict[str, Any], steps: int = 3) -> None:
-    """The same steps here and in PyTorch, from the same start; `state` is how many arrays each parameter has beside it."""
+    """The same steps here and in PyTorch, from the same start; `state` counts the arrays beside each parameter."""
     start, gradients = parameters(), [parameters(1 + i) for i in range(steps)]
     rivals = [torch.tensor(p, requires_grad=True) for p in start]
     optimiser = make(rivals)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-
 from minigrad.backends import cuda_conv, cuda_launch
 from minigrad.backends.numpy_backend import NumpyBackend
+
 from minigrad.window import Window
 
 NUMPY = NumpyBackend()
@@ -184,7 +184,9 @@ def test_many_outputs_may_share_one_winner(cuda: Any) -> None:
 @pytest.mark.parametrize("counted", [True, False])
 @pytest.mark.parametrize("divisor", [None, 3])
 @pytest.mark.parametrize("window", POOLS[:3], ids=str)
-def test_average_pooling_is_pytorch_s(cuda: Any, window: Window, divisor: int | None, counted: bool, dtype: str) -> None:
+def test_average_pooling_is_pytorch_s(
+    cuda: Any, window: Window, divisor: int | None, counted: bool, dtype: str
+) -> None:
     x = values(0, (2, 3, 8, 9), dtype)
     tensor = torch.tensor(x.astype("f8"), requires_grad=True)
     y = F.avg_pool2d(tensor, window.kernel, window.stride, window.padding, window.ceil_mode, counted, divisor)
@@ -294,5 +296,9 @@ def test_inputs_with_gaps_are_read_rightly_and_left_alone(cuda: Any) -> None:
         assert (got.get() == want).all()
     near(cuda.relu(device), np.maximum(x, 0), "float32")
     w, b = values(1, (4, 3, 3, 3), "float32"), values(2, (4,), "float32")
-    near(cuda.conv2d(device, cuda.from_numpy(w), cuda.from_numpy(b), Window((3, 3))), NUMPY.conv2d(x, w, b, Window((3, 3))), "float32")
+    near(
+        cuda.conv2d(device, cuda.from_numpy(w), cuda.from_numpy(b), Window((3, 3))),
+        NUMPY.conv2d(x, w, b, Window((3, 3))),
+        "float32",
+    )
     assert (device.get() == before).all()

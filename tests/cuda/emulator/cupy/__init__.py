@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as _np
+import numpy as np
 
 from . import _core, cuda
 from ._core import asarray, asnumpy, ndarray
@@ -25,7 +25,6 @@ _ABSENT = frozenset(
     "matvec memmap nanpercentile nanquantile ndenumerate nditer nested_iters object_ polyder polydiv polyint recarray "
     "record seterr seterrcall spacing str_ timedelta64 unstack vecdot vecmat void test info".split()
 )
-_CREATORS = frozenset("array ascontiguousarray asfortranarray".split())
 
 array = _core.array
 ascontiguousarray = _core.ascontiguousarray
@@ -33,16 +32,16 @@ empty = _core.empty
 empty_like = _core.empty_like
 take_along_axis = _core.take_along_axis
 take = _core.take
-add = _core.Ufunc(_np.add)
-subtract = _core.Ufunc(_np.subtract)
-maximum = _core.Ufunc(_np.maximum)
-minimum = _core.Ufunc(_np.minimum)
+add = _core.Ufunc(np.add)
+subtract = _core.Ufunc(np.subtract)
+maximum = _core.Ufunc(np.maximum)
+minimum = _core.Ufunc(np.minimum)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ABSENT or name.startswith("_") or not hasattr(_np, name):
+    if name in _ABSENT or name.startswith("_") or not hasattr(np, name):
         raise AttributeError(f"module 'cupy' has no attribute {name!r}")
-    found = getattr(_np, name)
+    found = getattr(np, name)
     if isinstance(found, type) or not callable(found):  # dtypes, constants
         return found
     wrapped = _core.function(found)

@@ -125,7 +125,7 @@ def wrapped_key(key: Any, shape: tuple[int, ...]) -> Any:
     return items if isinstance(key, tuple) else items[0]
 
 
-class ndarray:  # noqa: N801
+class ndarray:
     """An array in the memory of the device: NumPy's methods, but no way to a host array other than get()."""
 
     __slots__ = ("__weakref__", "host")
@@ -210,11 +210,12 @@ class ndarray:  # noqa: N801
         return str(self.get())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item() if not spec == "" and self.ndim == 0 else str(self), spec)
+        return format(self.item() if spec != "" and self.ndim == 0 else str(self), spec)
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TypeError(
-            "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
+            "Implicit conversion to a NumPy array is not allowed. "
+            "Please use `.get()` to construct a NumPy array explicitly."
         )
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -253,7 +254,9 @@ class ndarray:  # noqa: N801
     __hash__ = None  # type: ignore[assignment]
 
     # methods that are not functions of the same name
-    def astype(self, dtype: Any, order: str = "K", casting: Any = None, subok: Any = None, copy: bool = True) -> ndarray:
+    def astype(
+        self, dtype: Any, order: str = "K", casting: Any = None, subok: Any = None, copy: bool = True
+    ) -> ndarray:
         if not copy and self.dtype == dtype:
             return self
         return compute(lambda a: a.astype(dtype), self)

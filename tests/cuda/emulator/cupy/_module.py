@@ -19,7 +19,10 @@ from ._core import ndarray
 from .cuda.function import CNumpyArray
 
 _HEADER = Path(__file__).resolve().parents[1] / "cuda_host.h"
-_FLAGS = "-std=c++17 -O2 -g1 -fPIC -shared -fvisibility=hidden -fno-gnu-unique -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unknown-pragmas -U_FORTIFY_SOURCE".split()
+_FLAGS = (
+    "-std=c++17 -O2 -g1 -fPIC -shared -fvisibility=hidden -fno-gnu-unique -U_FORTIFY_SOURCE "
+    "-Wall -Wextra -Werror -Wno-unused-parameter -Wno-unknown-pragmas"
+).split()
 _KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\(')
 _running = threading.Lock()  # the emulated device does one thing at a time
 
@@ -49,8 +52,12 @@ class RawModule:
         defines = [o for o in self.options if o.startswith("-D")]
         extra = os.environ.get("CUDA_HOST_CXXFLAGS", "").split()
         text = self.code + "\n" + "\n".join(f"HOST_KERNEL({name})" for name in self.names) + "\n"
-        key = hashlib.sha256("\0".join([text, _HEADER.read_text(), *defines, *extra, *_FLAGS]).encode()).hexdigest()[:24]
-        folder = Path(os.environ.get("CUDA_HOST_CACHE") or Path(tempfile.gettempdir()) / f"minigrad-cuda-host-{os.getuid()}")
+        key = hashlib.sha256("\0".join([text, _HEADER.read_text(), *defines, *extra, *_FLAGS]).encode()).hexdigest()[
+            :24
+        ]
+        folder = Path(
+            os.environ.get("CUDA_HOST_CACHE") or Path(tempfile.gettempdir()) / f"minigrad-cuda-host-{os.getuid()}"
+        )
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{key}.so"
         if not target.exists():
@@ -91,7 +98,9 @@ class RawKernel:
         signature.restype = ctypes.c_char_p
         self.signature: list[str] = signature().decode().split()
 
-    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...], *, shared_mem: int = 0) -> None:
+    def __call__(
+        self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...], *, shared_mem: int = 0
+    ) -> None:
         global launches
         grid, block = tuple(grid) + (1,) * (3 - len(grid)), tuple(block) + (1,) * (3 - len(block))
         self._check_launch(grid, block, shared_mem)
@@ -120,9 +129,13 @@ class RawKernel:
             and block[2] <= 64
             and threads <= 1024
         ):
-            raise _stream.CUDARuntimeError(f"CUDA_ERROR_INVALID_VALUE: invalid argument ({self.name}: {grid=}, {block=})")
+            raise _stream.CUDARuntimeError(
+                f"CUDA_ERROR_INVALID_VALUE: invalid argument ({self.name}: {grid=}, {block=})"
+            )
         if shared > 48 * 1024:
-            raise _stream.CUDARuntimeError(f"CUDA_ERROR_INVALID_VALUE: invalid argument ({self.name}: shared_mem={shared})")
+            raise _stream.CUDARuntimeError(
+                f"CUDA_ERROR_INVALID_VALUE: invalid argument ({self.name}: shared_mem={shared})"
+            )
 
     def _argument(self, place: int, value: Any, parameter: str) -> tuple[int, Any]:
         """The address of an argument's bytes and what keeps them alive, after a check that a device would not make."""
@@ -135,7 +148,9 @@ class RawKernel:
                     raise TypeError(f"{self.name}: argument {place} is an array for parameter {parameter!r}")
                 size, pointer, keep = scalar.itemsize, scalar.__array_interface__["data"][0], scalar
             if size != int(parameter[1:]):
-                raise TypeError(f"{self.name}: argument {place} is {value!r} of {size} bytes for parameter {parameter!r}")
+                raise TypeError(
+                    f"{self.name}: argument {place} is {value!r} of {size} bytes for parameter {parameter!r}"
+                )
             return pointer, keep
         if value is None:
             address = ctypes.c_void_p(0)

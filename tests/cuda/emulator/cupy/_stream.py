@@ -41,7 +41,9 @@ def synchronisation(why: str) -> None:
     global synchronisations, _invalid
     if capturing() is not None:
         _invalid = True
-        raise CUDARuntimeError(f"cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing ({why})")
+        raise CUDARuntimeError(
+            f"cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing ({why})"
+        )
     synchronisations += 1
 
 
@@ -162,7 +164,9 @@ class Stream:
     null: Stream
     _current: list[Stream] = []
 
-    def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False, priority: Any = None) -> None:
+    def __init__(
+        self, null: bool = False, non_blocking: bool = False, ptds: bool = False, priority: Any = None
+    ) -> None:
         self.is_null = null
         self.ptr = 0 if null else id(self)
         self._record: list[Callable[[], Any]] | None = None
@@ -207,7 +211,9 @@ class Stream:
         _capture.remove(record)
         if _invalid:
             _invalid = False
-            raise CUDARuntimeError("cudaErrorStreamCaptureInvalidated: operation failed due to a previous error during capture")
+            raise CUDARuntimeError(
+                "cudaErrorStreamCaptureInvalidated: operation failed due to a previous error during capture"
+            )
         return Graph(record)
 
     def is_capturing(self) -> bool:

@@ -9,19 +9,19 @@ streamCaptureModeThreadLocal = 1
 streamCaptureModeRelaxed = 2
 
 
-def getDeviceCount() -> int:  # noqa: N802
+def getDeviceCount() -> int:
     return 1
 
 
-def getDevice() -> int:  # noqa: N802
+def getDevice() -> int:
     return 0
 
 
-def deviceSynchronize() -> None:  # noqa: N802
+def deviceSynchronize() -> None:
     synchronisation("waiting for the device")
 
 
-def getDeviceProperties(device: int) -> dict[str, object]:  # noqa: N802
+def getDeviceProperties(device: int) -> dict[str, object]:
     return {"name": b"emulated device", "multiProcessorCount": 4, "totalGlobalMem": 16 << 30}
 
 

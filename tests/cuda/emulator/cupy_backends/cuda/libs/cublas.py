@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 
 import numpy as np
+
 from cupy import _stream
 
 CUBLAS_OP_N, CUBLAS_OP_T = 0, 1
@@ -30,7 +31,7 @@ def _scalar(address: int, dtype: type) -> float:
     return float(np.frombuffer((ctypes.c_char * size).from_address(address), dtype)[0])
 
 
-def gemmStridedBatchedEx(  # noqa: N802
+def gemmStridedBatchedEx(
     handle: int, transa: int, transb: int, m: int, n: int, k: int,
     alpha: int, A: int, Atype: int, lda: int, strideA: int,
     B: int, Btype: int, ldb: int, strideB: int,

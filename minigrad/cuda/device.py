@@ -1,0 +1,114 @@
+"""Which GPUs there are, and how much of their memory is in use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.device import device as Device
+from minigrad.errors import BackendError, DeviceError
+from minigrad.registry import get_backend
+
+
+def backend() -> Any:
+    """The CUDA backend.
+
+    Raises:
+        BackendError: if it cannot run here; the message says why and what to install.
+    """
+    return get_backend("cuda")
+
+
+def cupy() -> Any:
+    """CuPy, which the backend's arrays, streams and memory are."""
+    return backend().xp
+
+
+def is_available() -> bool:
+    """Whether tensors can live on a GPU here."""
+    try:
+        backend()
+    except BackendError:
+        return False
+    return True
+
+
+def device_count() -> int:
+    """How many GPUs there are; 0 where CUDA is not available."""
+    return int(cupy().cuda.runtime.getDeviceCount()) if is_available() else 0
+
+
+def current_device() -> int:
+    """The number of the GPU in use."""
+    return int(cupy().cuda.runtime.getDevice())
+
+
+def checked_index(device: Any) -> int:
+    """A device given as number, string or device, as a number.
+
+    Raises:
+        DeviceError: if it is no GPU, or one that is not there.
+    """
+    if device is None:
+        return current_device()
+    chosen = Device(device)
+    if chosen.type != "cuda":
+        raise DeviceError(f"Expected a cuda device, but got: {chosen}")
+    index = current_device() if chosen.index is None else chosen.index
+    count = device_count()
+    if not 0 <= index < count:
+        raise DeviceError(f"invalid device ordinal: cuda:{index}, but there {'is' if count == 1 else 'are'} {count}")
+    return index
+
+
+def set_device(device: Any) -> None:
+    """Use this GPU. All tensors of a program live on one: choose it before the first, or with CUDA_VISIBLE_DEVICES.
+
+    Raises:
+        DeviceError: if there is no such GPU.
+    """
+    cupy().cuda.Device(checked_index(device)).use()
+
+
+def get_device_name(device: Any = None) -> str:
+    """What the GPU calls itself."""
+    name = cupy().cuda.runtime.getDeviceProperties(checked_index(device))["name"]
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def get_device_capability(device: Any = None) -> tuple[int, int]:
+    """Its architecture: (8, 0) for sm_80."""
+    text = str(cupy().cuda.Device(checked_index(device)).compute_capability)
+    return int(text[:-1]), int(text[-1])
+
+
+def synchronize(device: Any = None) -> None:
+    """Wait until the GPU has done all work handed to it.
+
+    Raises:
+        IndexError: if a loss since the last wait met a class index out of range.
+    """
+    checked_index(device)
+    backend().synchronize()
+
+
+def memory_allocated(device: Any = None) -> int:
+    """Bytes that tensors occupy; 0 where CUDA is not available."""
+    return int(cupy().get_default_memory_pool().used_bytes()) if is_available() else 0
+
+
+def memory_reserved(device: Any = None) -> int:
+    """Bytes taken from the GPU: tensors, and blocks kept for new ones."""
+    return int(cupy().get_default_memory_pool().total_bytes()) if is_available() else 0
+
+
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """Bytes that are free on the GPU, and all it has."""
+    free, total = cupy().cuda.Device(checked_index(device)).mem_info
+    return int(free), int(total)
+
+
+def empty_cache() -> None:
+    """Give blocks that no tensor uses back to the GPU."""
+    if is_available():
+        cupy().get_default_memory_pool().free_all_blocks()
+        cupy().get_default_pinned_memory_pool().free_all_blocks()
