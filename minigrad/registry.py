@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minigrad.backend import Array, Backend
 from minigrad.errors import BackendError, DeviceError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "minigrad.backends"
 
@@ -165,7 +167,9 @@ def list_backends() -> list[BackendInfo]:
     return rows
 
 
-def _entry_points() -> dict[str, metadata.EntryPoint]:
+def _entry_points() -> dict[str, EntryPoint]:
+    from importlib import metadata  # 20 ms that `import minigrad` need not pay
+
     return {point.name: point for point in metadata.entry_points(group=GROUP)}
 
 
