@@ -1,6 +1,7 @@
 """DataLoader, samplers and collation against PyTorch's: the same batches in the same order, the same draws."""
 
 import collections
+import gc
 import multiprocessing
 import os
 import random
@@ -611,6 +612,19 @@ def test_workers_end_with_their_pass():
     iterator = iter(data.DataLoader(range(8), num_workers=2))
     list(iterator)
     assert not any(process.is_alive() for process in iterator.workers)
+
+
+def test_kept_workers_end_with_their_loader():
+    gc.disable()
+    try:
+        loader = data.DataLoader(range(8), num_workers=2, persistent_workers=True)
+        list(loader)
+        processes = iter(loader).workers
+        assert all(process.is_alive() for process in processes)
+        del loader
+        assert not any(process.is_alive() for process in processes)
+    finally:
+        gc.enable()
 
 
 def test_workers_that_are_spawned():

@@ -6,6 +6,7 @@ and then what the sampler draws when its first number is wanted.
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
 import warnings
@@ -32,7 +33,9 @@ class LoaderIterator:
     """One pass over a loader's data. Here in one process; `parallel` makes it of several."""
 
     def __init__(self, loader: DataLoader) -> None:
-        self.loader = loader
+        # A copy: a loader that keeps its iterator would stand in a circle with it, and only the garbage
+        # collector, in no useful order, would end the workers.
+        self.loader = copy.copy(loader)
         self.numbers = iter(loader._index_sampler)  # draws nothing before its first `next`
         self.base_seed = draw_seed(loader.generator)
         self.yielded = 0
@@ -165,7 +168,7 @@ class DataLoader:
         if self._iterator is None:
             self._iterator = ParallelIterator(self)
         else:
-            self._iterator.restart()
+            self._iterator.restart(self)
         return self._iterator
 
     def __len__(self) -> int:

@@ -1,8 +1,9 @@
 """A pass over a loader's data with worker processes.
 
-Every worker has a queue of requests; all share one queue of answers. Requests go round the workers, each
+Every worker has a pipe for requests; all share one queue of answers. Requests go round the workers, each
 `prefetch_factor` ahead; answers that come early wait for their turn. The processes end when the pass does
-or the iterator is deleted, unless they are to be kept.
+or the iterator is deleted, unless they are to be kept. The main process needs no thread for all this, so
+that its next fork is a clean one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import queue
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from minigrad.utils.data.dataloader import LoaderIterator
@@ -31,8 +33,7 @@ class ParallelIterator(LoaderIterator):
         self.answers = context.Queue()
         self.done = context.Event()
         for worker in range(loader.num_workers):
-            requests = context.Queue()
-            requests.cancel_join_thread()  # a request that no dead worker will read must not keep us
+            theirs, ours = context.Pipe(duplex=False)
             job = Job(
                 loader.dataset,
                 loader._batched,
@@ -43,9 +44,10 @@ class ParallelIterator(LoaderIterator):
                 worker,
                 loader.num_workers,
             )
-            process = context.Process(target=work, args=(job, requests, self.answers, self.done), daemon=True)
+            process = context.Process(target=work, args=(job, theirs, self.answers, self.done), daemon=True)
             process.start()
-            self.requests.append(requests)
+            theirs.close()  # else no other process could see that the worker is gone
+            self.requests.append(ours)
             self.workers.append(process)
         self._begin()
 
@@ -58,12 +60,13 @@ class ParallelIterator(LoaderIterator):
         for _ in range(self.loader.prefetch_factor * len(self.workers)):  # type: ignore[operator]
             self._ask()
 
-    def restart(self) -> None:
+    def restart(self, loader: DataLoader) -> None:
         """Begin another pass with the same workers."""
         if self.closed:
             raise RuntimeError("DataLoader: the workers of this iterator have ended")
-        for requests in self.requests:
-            requests.put(RESUME)
+        self.loader._told_length = loader._told_length
+        for worker in range(len(self.workers)):
+            self._send(worker, RESUME)
         waiting = set(range(len(self.workers)))
         while waiting:  # answers of a pass that was broken off are thrown away
             number, data = self._receive()
@@ -87,9 +90,13 @@ class ParallelIterator(LoaderIterator):
         if not self.loader.in_order:  # to the one with least to do
             worker = min(candidates, key=list(self.pending.values()).count)
         self.turn = worker + 1
-        self.requests[worker].put((self.asked, index))
+        self._send(worker, (self.asked, index))
         self.pending[self.asked] = worker
         self.asked += 1
+
+    def _send(self, worker: int, request: Any) -> None:
+        with suppress(OSError):  # the worker is gone: whoever waits for its answer will notice
+            self.requests[worker].send(request)
 
     def next_data(self) -> Any:
         """The next batch, or StopIteration."""
@@ -149,8 +156,8 @@ class ParallelIterator(LoaderIterator):
             return
         self.closed = True
         self.done.set()
-        for requests in self.requests:
-            requests.put(None)
+        for worker in range(len(self.workers)):
+            self._send(worker, None)
         for process in self.workers:
             process.join(PATIENCE)
             if process.is_alive():

@@ -1,13 +1,13 @@
 """What runs in a worker process: seed everything, then answer requests for batches until told to stop.
 
-Requests are (number, index) pairs, answers (number, data); `RESUME` starts the dataset anew for another
-epoch, None ends the process. Worker w of a loader whose base seed is s draws from the streams of seed s + w.
+Requests come through a pipe of the worker's own, answers go into a queue that all share. Requests are
+(number, index) pairs, answers (number, data); `RESUME` starts the dataset anew for another epoch, None ends
+the process. Worker w of a loader whose base seed is s draws from the streams of seed s + w.
 """
 
 from __future__ import annotations
 
 import os
-import queue
 import random
 import traceback
 from collections.abc import Callable
@@ -114,12 +114,11 @@ def work(job: Job, requests: Any, answers: Any, done: Any) -> None:
             broken = Failure(error, job.worker)
         ended = False
         while True:
-            try:
-                request = requests.get(timeout=PATIENCE)
-            except queue.Empty:
-                if os.getppid() != parent:  # an orphan: nobody will ever ask again
-                    return
+            if not requests.poll(PATIENCE):
+                if done.is_set() or os.getppid() != parent:  # nobody will ever ask again
+                    break
                 continue
+            request = requests.recv()
             if request is None:
                 break
             if request == RESUME:
@@ -143,7 +142,7 @@ def work(job: Job, requests: Any, answers: Any, done: Any) -> None:
                 except Exception as error:
                     data = Failure(error, job.worker)
             answers.put((number, data))
-    except KeyboardInterrupt:  # the main process hears it too and says so
+    except (EOFError, KeyboardInterrupt):  # the main process is gone, or says itself that it was interrupted
         pass
     if done.is_set():
         answers.cancel_join_thread()
