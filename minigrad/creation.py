@@ -33,9 +33,7 @@ def tensor(
         if dtype is not None:
             array = array.astype(dtypes.as_numpy(dtype, "tensor"))
         return make(array, requires_grad)
-    array = host_array("tensor", data)
-    if dtype is not None:
-        array = _checked_cast(array, dtypes.as_numpy(dtype, "tensor"))
+    array = host_array("tensor", data, None if dtype is None else dtypes.as_numpy(dtype, "tensor"))
     return make(backend.from_numpy(array), requires_grad)
 
 
@@ -45,13 +43,14 @@ def _checked_cast(array: Array, wanted: Any) -> Array:
     return array.astype(wanted)
 
 
-def host_array(op: str, data: Any) -> Array:
-    """A fresh NumPy array of a supported type, from anything that holds numbers."""
+def host_array(op: str, data: Any, wanted: Any = None) -> Array:
+    """A fresh NumPy array from anything that holds numbers, of a NumPy type or of the one that PyTorch infers."""
     if isinstance(data, np.ndarray | np.generic):
         dtypes.check_supported(data.dtype, op)
-        return np.array(data, dtype=data.dtype.newbyteorder("="), order="C")
+        array = np.array(data, dtype=data.dtype.newbyteorder("="), order="C")
+        return array if wanted is None else _checked_cast(array, wanted)
     if hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
-        return host_array(op, np.asarray(data))
+        return host_array(op, np.asarray(data), wanted)
     if isinstance(data, range):
         data = list(data)
     if not isinstance(data, (list, tuple, bool, int, float, complex)):
@@ -67,6 +66,8 @@ def host_array(op: str, data: Any) -> Array:
         ) from error
     except OverflowError as error:
         raise ShapeError(f"{op}(): Overflow when unpacking long: an integer does not fit into 64 bits") from error
+    if array.dtype.kind not in "Ou" and wanted is not None:
+        return _checked_cast(array, wanted)
     if array.size == 0 and array.dtype.kind != "c":
         return array.astype(dtypes.default_numpy())
     if array.dtype.kind == "f" and not _has_numpy(data):
@@ -74,6 +75,8 @@ def host_array(op: str, data: Any) -> Array:
     if array.dtype.kind == "c":
         return array.astype(np.complex64)
     if array.dtype.kind == "O" or array.dtype.kind == "u":
+        if array.dtype.kind == "u" and wanted == np.uint64:
+            return array.astype(wanted)
         if all(isinstance(v, int) for v in array.reshape(-1)[:1]) or array.dtype.kind == "u":
             raise ShapeError(f"{op}(): Overflow when unpacking long: an integer does not fit into 64 bits")
         raise TypeError(f"{op}(): not a number among the data: {array.reshape(-1)[0]!r}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
-from minigrad import dtypes, printing
+from minigrad import dtypes, printing, surface
 from minigrad.autograd.engine import backward as run_backward
 from minigrad.autograd.graph import Duties, Variable
 from minigrad.device import backend_for, device
@@ -46,10 +48,11 @@ class RemovableHandle:
     """What registering a hook returns: `remove()` takes it away again."""
 
     __slots__ = ("hooks", "key")
+    next_key = count().__next__  # no key is used twice: a second remove() must not hit another hook
 
     def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
         self.hooks = hooks
-        self.key = max(hooks, default=-1) + 1
+        self.key = RemovableHandle.next_key()
         hooks[self.key] = hook
 
     def remove(self) -> None:
@@ -61,6 +64,20 @@ class RemovableHandle:
 
     def __exit__(self, *error: object) -> None:
         self.remove()
+
+
+class GradKeeper:
+    """The hook of retain_grad(): it does not keep its tensor alive."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Variable) -> None:
+        self.tensor = ref(tensor)
+
+    def __call__(self, g: Any) -> None:
+        kept = self.tensor()
+        if kept is not None:
+            kept.grad = g if kept.grad is None else kept.grad + g
 
 
 class Tensor(Variable):
@@ -250,24 +267,24 @@ class Tensor(Variable):
             self.node.expose()
         if where.hooks is None:
             where.hooks = {}
-        return RemovableHandle(where.hooks, hook)
+        handle = RemovableHandle(where.hooks, hook)
+        for key in [key for key in where.hooks if key < 0]:  # what retains the gradient comes last
+            where.hooks[key] = where.hooks.pop(key)
+        return handle
 
     def retain_grad(self) -> None:
-        """Keep the gradient of a tensor that is no leaf."""
+        """Keep the gradient of a tensor that is no leaf, as its hooks leave it."""
         if not self.tracked:
             raise GraphError("can't retain_grad on Tensor that has requires_grad=False")
         if self.node is None:
             return
-        from weakref import ref
-
-        me = ref(self)
-
-        def keep(g: Tensor) -> None:
-            kept = me()
-            if kept is not None:
-                kept.grad = g if kept.grad is None else kept.grad + g
-
-        self.register_hook(keep)
+        self.node.expose()
+        if self.node.hooks is None:
+            self.node.hooks = {}
+        key = -1 - self.output_nr  # one keeper per output, however often this is called
+        keeper = self.node.hooks.get(key)
+        if keeper is None or keeper.tensor() is not self:
+            self.node.hooks[key] = GradKeeper(self)
 
     # ------------------------------------------------------------------ moving and casting
 
@@ -617,6 +634,7 @@ def _hang_on() -> None:
     for sign, name in _OPERATORS.items():
         setattr(Tensor, f"__i{sign}__", getattr(Tensor, f"{name}_"))
     Tensor.where = _where  # type: ignore[attr-defined]
+    surface.hang_on(Tensor)
 
 
 _CASTS = {

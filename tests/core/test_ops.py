@@ -115,7 +115,7 @@ def test_layout_does_not_matter(case, backend):
                 if isinstance(v, np.ndarray) and v.ndim and v.dtype.kind == "f":
                     laid_out = list(scattered_layouts(v))[layout]
                     args.append(
-                        minigrad.as_tensor(laid_out) if backend.device == "cpu" else ours(v).t().contiguous().t()
+                        minigrad.as_tensor(laid_out) if backend.device == "cpu" else ours(v).permute(*range(v.ndim)[::-1]).contiguous().permute(*range(v.ndim)[::-1])
                     )
                 else:
                     args.append(ours(v))
