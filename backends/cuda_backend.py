@@ -19,7 +19,7 @@ from minigrad.errors import BackendError, GraphError
 from minigrad.window import Window
 
 from .cuda_conv import Convolution
-from .cuda_launch import NARROW, Geometry, Launcher
+from .cuda_launch import NARROW, Geometry, Launcher, dense
 from .cuda_optim import MultiTensor
 
 INSTALL = "pip install 'cupy-cuda13x[ctk]' (or 'cupy-cuda12x[ctk]' for an older driver)"
@@ -139,21 +139,21 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         """(N, C, H, W) -> (N, C*KH*KW, OH*OW)"""
         oh, ow = window.out_size(*x.shape[2:])
         cols = self._new((x.shape[0], x.shape[1] * window.taps, oh * ow), x)
-        x = self.xp.ascontiguousarray(x)
+        x = dense(x)
         value = x.dtype.type(fill) if x.dtype.kind != "b" else np.uint8(bool(fill))
         return self._each("windows", "im2col", cols, x, cols, Geometry(x.shape, window), value, largest=x.size)
 
     def col2im(self, cols: Array, x_shape: Shape, window: Window) -> Array:
         """(N, C*KH*KW, OH*OW) -> x_shape = (N, C, H, W)"""
         x = self._new(x_shape, cols)
-        cols = self.xp.ascontiguousarray(cols)
+        cols = dense(cols)
         return self._each("windows", "col2im", x, cols, x, Geometry(x_shape, window), largest=cols.size)
 
     def max_pool2d(self, x: Array, window: Window) -> tuple[Array, Array]:
         """(N, C, H, W) -> y, indices, both (N, C, OH, OW)"""
         shape = (*x.shape[:2], *window.out_size(*x.shape[2:]))
         y, indices = self._new(shape, x), self.xp.empty(shape, np.int64)
-        x = self.xp.ascontiguousarray(x)
+        x = dense(x)
         if x.dtype.kind == "f":
             lowest = x.dtype.type(-np.inf)
         else:
@@ -167,7 +167,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         planes, cells, outs = x_shape[0] * x_shape[1], x_shape[2] * x_shape[3], gy.shape[2] * gy.shape[3]
         if gx.size == 0:
             return gx
-        gy, indices = self.xp.ascontiguousarray(gy), self.xp.ascontiguousarray(indices)
+        gy, indices = dense(gy), dense(indices)
         self.launcher.grid(
             "windows", "max_pool_grad", (min(planes, 2**16),), 128, gy, indices, gx, planes, cells, outs,
             like=gx, wide=max(gx.size, gy.size) > NARROW,
@@ -177,7 +177,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
     def max_pool2d_gather(self, x: Array, indices: Array) -> Array:
         """x (N, C, H, W), indices (N, C, OH, OW) -> (N, C, OH, OW)"""
         y = self._new(indices.shape, x)
-        x, indices = self.xp.ascontiguousarray(x), self.xp.ascontiguousarray(indices)
+        x, indices = dense(x), dense(indices)
         cells, outs = x.shape[2] * x.shape[3], y.shape[2] * y.shape[3]
         return self._each("windows", "max_pool_gather", y, x, indices, y, cells, outs, largest=x.size)
 
@@ -186,7 +186,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         if x.dtype.kind != "f":
             return super().avg_pool2d(x, window, count_include_pad, divisor)
         y = self._new((*x.shape[:2], *window.out_size(*x.shape[2:])), x)
-        x = self.xp.ascontiguousarray(x)
+        x = dense(x)
         numbers = Geometry(x.shape, window), int(count_include_pad), divisor or 0
         return self._each("windows", "avg_pool", y, x, y, *numbers, largest=x.size)
 
@@ -195,7 +195,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
     ) -> Array:
         """gy (N, C, OH, OW) -> x_shape = (N, C, H, W)"""
         gx = self._new(x_shape, gy)
-        gy = self.xp.ascontiguousarray(gy)
+        gy = dense(gy)
         numbers = Geometry(x_shape, window), int(count_include_pad), divisor or 0
         return self._each("windows", "avg_pool_grad", gx, gy, gx, *numbers, largest=gy.size)
 
@@ -204,18 +204,18 @@ class CudaBackend(MultiTensor, Convolution, Backend):
     def linear(self, x: Array, w: Array, b: Array | None) -> Array:
         """x (M, I), w (O, I), b (O,) or None -> (M, O)"""
         y = self.matmul(x, w.T)
-        return y if b is None else self._bias(y, self.xp.ascontiguousarray(b), relu=False)
+        return y if b is None else self._bias(y, dense(b), relu=False)
 
     def linear_relu(self, x: Array, w: Array, b: Array | None) -> Array:
         """relu(linear(x, w, b))"""
         y = self.matmul(x, w.T)
-        return self.relu(y) if b is None else self._bias(y, self.xp.ascontiguousarray(b), relu=True)
+        return self.relu(y) if b is None else self._bias(y, dense(b), relu=True)
 
     # ------------------------------------------------------------------ activations
 
     def _pointwise(self, name: str, *inputs: Array) -> Array:
         """A kernel of inputs that all have the output's shape."""
-        ready = [self.xp.ascontiguousarray(a) for a in inputs]
+        ready = [dense(a) for a in inputs]
         y = self._new(ready[0].shape, ready[0])
         return self._each("kernels", name, y, *ready, y)
 
@@ -259,7 +259,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
 
     def _softmax(self, name: str, axis: int, logarithm: bool, *inputs: Array) -> Array:
         """A warp for each row where the classes are adjacent in memory, else a thread for each column."""
-        ready = [self.xp.ascontiguousarray(a) for a in inputs]
+        ready = [dense(a) for a in inputs]
         shape = ready[0].shape
         y = self._new(shape, ready[0])
         if y.size == 0:
@@ -281,7 +281,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         A class index outside [0, C) gives a loss of nan at once, and an IndexError when a value is next
         brought to the host: to look at it here would make every training step wait.
         """
-        x, target = self.xp.ascontiguousarray(x), self.xp.ascontiguousarray(target)
+        x, target = dense(x), dense(target)
         rows, classes = x.shape
         loss, p = self._new((rows,), x), self._new(x.shape, x)
         if rows:
@@ -295,7 +295,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
 
     def cross_entropy_grad(self, gy: Array, p: Array, target: Array) -> Array:
         """(p - onehot(target)) * gy. gy (N,), p (N, C), target (N,) -> (N, C)"""
-        ready = [self.xp.ascontiguousarray(a) for a in (gy, p, target)]
+        ready = [dense(a) for a in (gy, p, target)]
         gx = self._new(p.shape, p)
         return self._each("kernels", "cross_entropy_grad", gx, *ready, gx, p.shape[1])
 
@@ -312,27 +312,27 @@ class CudaBackend(MultiTensor, Convolution, Backend):
 
     def conv2d_bias_grad(self, gy: Array) -> Array:
         """(N, F, OH, OW) -> (F,)"""
-        gy = self.xp.ascontiguousarray(gy)
+        gy = dense(gy)
         sums = self._new((gy.shape[1],), gy)
         self._channels("channel_sum", gy, gy, sums)
         return sums
 
     def batch_norm_stats(self, x: Array) -> tuple[Array, Array]:
         """Mean and biased variance of every channel: (N, C, H, W) -> (C,), (C,)"""
-        x = self.xp.ascontiguousarray(x)
+        x = dense(x)
         mean, variance = self._new((x.shape[1],), x), self._new((x.shape[1],), x)
         self._channels("channel_stats", x, x, mean, variance)
         return mean, variance
 
     def batch_norm(self, x: Array, w: Array, b: Array, mean: Array, inv_std: Array) -> Array:
         """(x - mean) * inv_std * w + b. x (N, C, H, W), the others (C,)"""
-        ready = [self.xp.ascontiguousarray(a) for a in (x, w, b, mean, inv_std)]
+        ready = [dense(a) for a in (x, w, b, mean, inv_std)]
         y = self._new(x.shape, x)
         return self._each("kernels", "batch_norm", y, *ready, y, x.shape[1], int(np.prod(x.shape[2:])))
 
     def batch_norm_grad(self, gy: Array, x: Array, w: Array, mean: Array, inv_std: Array) -> tuple[Array, Array, Array]:
         """-> gx (N, C, H, W), gw (C,), gb (C,)"""
-        gy, x, w, mean, inv_std = (self.xp.ascontiguousarray(a) for a in (gy, x, w, mean, inv_std))
+        gy, x, w, mean, inv_std = (dense(a) for a in (gy, x, w, mean, inv_std))
         n, c, inner = x.shape[0], x.shape[1], int(np.prod(x.shape[2:]))
         gx, gw, gb = self._new(x.shape, x), self._new((c,), x), self._new((c,), x)
         self._channels("batch_norm_sums", x, gy, x, mean, inv_std, gw, gb)

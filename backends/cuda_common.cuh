@@ -54,7 +54,9 @@ struct Geometry {
 
 #ifdef __CUDACC__
 #define SHARED(T, name, extent) __shared__ T name extent
+#define HUGE_VALUE __longlong_as_double(0x7ff0000000000000LL)
 #else
+#define HUGE_VALUE __builtin_huge_val()
 #define SHARED(T, name, extent) HOST_SHARED(T, name, extent)
 #endif
 
@@ -62,8 +64,6 @@ struct Geometry {
 #define EACH(i, n)                                                                              \
     for (Index i = Index(blockIdx.x) * Index(blockDim.x) + Index(threadIdx.x); i < (n);         \
          i += Index(gridDim.x) * Index(blockDim.x))
-
-#define HUGE_VALUE __builtin_huge_val()
 
 enum : int { kWarp = 32 };
 

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.backend import Array, Backend, Shape
 from minigrad.window import Window
 
-from .cuda_launch import NARROW, THREADS, Geometry, Launcher
+from .cuda_launch import NARROW, THREADS, Geometry, Launcher, dense
 
 # Tiles of the implicit GEMM (rows x columns of the product) and the part of the arithmetic peak that each can reach:
 # what a thread loads from shared memory for every multiplication falls with its size.
@@ -37,8 +37,8 @@ class Convolution(Backend):
         if not _ours(x, groups):
             y = super().conv2d(x, w, b, window, groups)
             return self.relu(y) if relu else y
-        x, w = self.xp.ascontiguousarray(x), self.xp.ascontiguousarray(w)
-        b = None if b is None else self.xp.ascontiguousarray(b)
+        x, w = dense(x), dense(w)
+        b = None if b is None else dense(b)
         n, f, (oh, ow) = len(x), len(w), window.out_size(*x.shape[2:])
         y = self.xp.empty((n, f, oh, ow), x.dtype)
         if y.size == 0:
@@ -57,7 +57,7 @@ class Convolution(Backend):
         """gy (N, F, OH, OW), w (F, C/groups, KH, KW) -> x_shape = (N, C, H, W)"""
         if not _ours(gy, groups):
             return super().conv2d_input_grad(gy, w, x_shape, window, groups)
-        gy, w = self.xp.ascontiguousarray(gy), self.xp.ascontiguousarray(w)
+        gy, w = dense(gy), dense(w)
         n, c, f = x_shape[0], x_shape[1], len(w)
         gx = self.xp.empty(x_shape, gy.dtype)
         if gx.size == 0:
@@ -74,7 +74,7 @@ class Convolution(Backend):
         """gy (N, F, OH, OW), x (N, C, H, W) -> w_shape = (F, C/groups, KH, KW)"""
         if not _ours(gy, groups):
             return super().conv2d_weight_grad(gy, x, w_shape, window, groups)
-        gy, x = self.xp.ascontiguousarray(gy), self.xp.ascontiguousarray(x)
+        gy, x = dense(gy), dense(x)
         gw = self.xp.empty(w_shape, gy.dtype)
         if gw.size == 0:
             return gw
@@ -108,8 +108,8 @@ class Convolution(Backend):
         f, patch = len(w), w.size // max(len(w), 1)
         if not (_ours(x, groups) and patch <= PATCH and pool.taps <= POOL_TAPS and f):
             return super().conv2d_relu_max_pool2d(x, w, b, window, groups, pool)
-        x, w = self.xp.ascontiguousarray(x), self.xp.ascontiguousarray(w)
-        b = None if b is None else self.xp.ascontiguousarray(b)
+        x, w = dense(x), dense(w)
+        b = None if b is None else dense(b)
         outer = (len(x), f, *window.out_size(*x.shape[2:]))
         shape = (*outer[:2], *pool.out_size(*outer[2:]))
         y, winners = self.xp.empty(shape, x.dtype), self.xp.empty(shape, np.uint8)
@@ -140,7 +140,7 @@ class Convolution(Backend):
             return super().conv2d_relu_max_pool2d_grad(gy, y, winners, x, w, window, groups, pool, needs)
         shape = (len(x), len(w), *window.out_size(*x.shape[2:]))
         g = self.xp.empty(shape, gy.dtype)  # the gradient of the convolution's output
-        ready = [self.xp.ascontiguousarray(a) for a in (gy, y, winners)]
+        ready = [dense(a) for a in (gy, y, winners)]
         self.launcher.each("windows", "relu_pool_grad", g.size, *ready, g, Geometry(shape, pool), like=g)
         return (
             self.conv2d_input_grad(g, w, x.shape, window, groups) if needs[0] else None,

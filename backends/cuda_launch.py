@@ -30,6 +30,11 @@ _REAL = {
 }
 
 
+def dense(array: Array) -> Array:
+    """An array without gaps: itself, or a copy. (NumPy's ascontiguousarray gives a 0-d array a dimension.)"""
+    return array if array.flags.c_contiguous else array.copy()
+
+
 @lru_cache
 def source(file: str) -> str:
     """The text of one .cu file with what all share in front: one string, so that CuPy's cache sees every change."""

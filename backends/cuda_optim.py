@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.backend import Array, Backend
 
-from .cuda_launch import NARROW, THREADS, Launcher
+from .cuda_launch import NARROW, THREADS, Launcher, dense
 
 TENSORS = 24  # of one launch, as in cuda_kernels.cu
 
@@ -94,8 +94,8 @@ class MultiTensor(Backend):
             for start in range(0, len(places), TENSORS):
                 chosen = places[start : start + TENSORS]
                 columns = [None if column is None else [column[i] for i in chosen] for column in written]
-                dense = [c if c is None else [self.xp.ascontiguousarray(a) for a in c] for c in columns]
-                gradients = [self.xp.ascontiguousarray(grads[i]) for i in chosen]
+                dense = [c if c is None else [dense(a) for a in c] for c in columns]
+                gradients = [dense(grads[i]) for i in chosen]
                 self._launch(name, dense, gradients, fixed, live, flags)
                 for column, copies in zip(columns, dense, strict=True):
                     for array, copy in zip(column or [], copies or [], strict=True):

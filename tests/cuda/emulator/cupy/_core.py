@@ -35,6 +35,11 @@ def wrap(value: Any) -> Any:
     return value
 
 
+def owner_of(array: ndarray) -> ndarray:
+    """The array whose memory a view shows: itself, if it has its own."""
+    return array if array.base is None else array.base
+
+
 def quiet(call: Any, *args: Any, **kwargs: Any) -> Any:
     with np.errstate(all="ignore"):
         return call(*args, **kwargs)
@@ -44,12 +49,16 @@ def compute(call: Any, *args: Any, **kwargs: Any) -> Any:
     """Run a function of arrays that writes nothing but its result (or `out`)."""
     if call in _DATA_DEPENDENT:
         _stream.synchronisation("the shape of the result depends on values")
+    devices = [a for a in args if isinstance(a, ndarray)]
+    out = kwargs.get("out")
     args, kwargs = unwrap(args), {k: unwrap(v) for k, v in kwargs.items()}
-    if kwargs.get("out") is not None:
-        out = kwargs["out"]
+    if out is not None:
         _stream.work(lambda: quiet(call, *args, **kwargs))
-        return ndarray(out)
+        return out
     result = wrap(quiet(call, *args, **kwargs))
+    for made in result if isinstance(result, (tuple, list)) else [result]:
+        if isinstance(made, ndarray):
+            made.base = next((owner_of(a) for a in devices if np.may_share_memory(a.host, made.host)), None)
     if _stream.capturing() is not None:
         _record(call, args, kwargs, result)
     return result
@@ -128,11 +137,12 @@ def wrapped_key(key: Any, shape: tuple[int, ...]) -> Any:
 class ndarray:
     """An array in the memory of the device: NumPy's methods, but no way to a host array other than get()."""
 
-    __slots__ = ("__weakref__", "host")
+    __slots__ = ("__weakref__", "base", "host")
     __array_priority__ = 100
 
     def __new__(cls, shape_or_host: Any, dtype: Any = float) -> ndarray:
         self = object.__new__(cls)
+        self.base: ndarray | None = None  # the array whose memory this one shows
         if isinstance(shape_or_host, np.ndarray):
             self.host = shape_or_host
         else:
@@ -155,12 +165,11 @@ class ndarray:
     itemsize = property(lambda self: self.host.itemsize)
     strides = property(lambda self: self.host.strides)
     flags = property(lambda self: self.host.flags)
-    T = property(lambda self: ndarray(self.host.T))
-    mT = property(lambda self: ndarray(self.host.mT))
-    real = property(lambda self: ndarray(self.host.real))
+    T = property(lambda self: compute(lambda a: a.T, self))
+    mT = property(lambda self: compute(lambda a: a.mT, self))
+    real = property(lambda self: compute(lambda a: a.real, self))
     data = property(lambda self: Pointer(self.host))
     device = property(lambda self: _stream.Device(0))
-    base = property(lambda self: None if self.host.base is None else ndarray(self.host.base))
     __cuda_array_interface__ = property(
         lambda self: {
             "shape": self.shape,
@@ -262,7 +271,7 @@ class ndarray:
         return compute(lambda a: a.astype(dtype), self)
 
     def view(self, dtype: Any = None) -> ndarray:
-        return ndarray(self.host.view() if dtype is None else self.host.view(dtype))
+        return compute(lambda a: a.view() if dtype is None else a.view(dtype), self)
 
     def copy(self, order: str = "C") -> ndarray:
         return compute(lambda a: a.copy(order), self)
@@ -275,7 +284,7 @@ class ndarray:
         return compute(lambda a: a.reshape(*shape, order=order), self)
 
     def transpose(self, *axes: Any) -> ndarray:
-        return ndarray(self.host.transpose(*axes))
+        return compute(lambda a: a.transpose(*axes), self)
 
     def flatten(self, order: str = "C") -> ndarray:
         return compute(lambda a: a.flatten(order), self)
