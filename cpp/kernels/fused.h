@@ -111,19 +111,22 @@ constexpr int chains = 4;  // winners in flight: hides the latency of the sums
 constexpr int chains = 2;
 #endif
 
-// sum over winners of gain * patch(place): VECTORS vectors of taps
+// sum over windows i of gain[i] * (the patch under the winner), VECTORS vectors of taps.
+// corner and tap count in cells of `patches`; their sum is the winner's.
 template <class T, int VECTORS>
-void add_patches(const T* gain, const int32_t* place, int64_t count, const T* patches, T* sums) {
-    constexpr int64_t width = VECTORS * lanes<T>;
+void add_patches(const T* gain, const int32_t* corner, const uint8_t* code, const int32_t* tap, int64_t count, const T* patches, T* sums) {
     Vec<T> acc[chains][VECTORS] = {};
+    const auto add = [&](int64_t i, Vec<T>(&to)[VECTORS]) {
+        const T* patch = patches + (corner[i] + tap[code[i]]);
+        const Vec<T> weight = splat<T>(gain[i]);
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v) to[v] += weight * load(patch + v * lanes<T>);
+    };
     int64_t i = 0;
     for (; i + chains <= count; i += chains)
 #pragma GCC unroll 4
-        for (int u = 0; u < chains; ++u)
-#pragma GCC unroll 4
-            for (int v = 0; v < VECTORS; ++v) acc[u][v] += gain[i + u] * load(patches + place[i + u] * width + v * lanes<T>);
-    for (; i < count; ++i)
-        for (int v = 0; v < VECTORS; ++v) acc[0][v] += gain[i] * load(patches + place[i] * width + v * lanes<T>);
+        for (int u = 0; u < chains; ++u) add(i + u, acc[u]);
+    for (; i < count; ++i) add(i, acc[0]);
     for (int v = 0; v < VECTORS; ++v) {
         Vec<T> total = load(sums + v * lanes<T>);
         for (int u = 0; u < chains; ++u) total += acc[u][v];
@@ -132,55 +135,58 @@ void add_patches(const T* gain, const int32_t* place, int64_t count, const T* pa
 }
 
 template <class T>
-MG_INLINE void add_patches(int64_t vectors, const T* gain, const int32_t* place, int64_t count, const T* patches, T* sums) {
-    switch (vectors) {
-        case 1: return add_patches<T, 1>(gain, place, count, patches, sums);
-        case 2: return add_patches<T, 2>(gain, place, count, patches, sums);
-        case 3: return add_patches<T, 3>(gain, place, count, patches, sums);
-        default: return add_patches<T, max_patch>(gain, place, count, patches, sums);
-    }
-}
+using AddPatches = void (*)(const T*, const int32_t*, const uint8_t*, const int32_t*, int64_t, const T*, T*);
+template <class T>
+constexpr AddPatches<T> add_patches_of[max_patch] = {add_patches<T, 1>, add_patches<T, 2>, add_patches<T, 3>, add_patches<T, 4>};
 
+// For every window the patch that its winner saw, times its gain, is summed: at most a quarter of the
+// multiplications of the full gradient. The patches of some rows of windows are laid side by side
+// first, in the first-level cache; then every filter takes those of its winners.
 template <class T>
 bool conv_relu_pool_weight_grad(const ConvShape& s, const PoolShape& p, const T* gy, const T* y, const uint8_t* codes, const T* x, T* gw, T* gb) {
     const WindowShape& win = p.window;
     const Lines<T> lines(s, s.oh);
     const int64_t taps = lines.line.taps, vectors = ceil_div(taps, lanes<T>), width = vectors * lanes<T>;
-    const int64_t places = lines.places(s.oh), out = p.oh * p.ow, wq = lines.line.wq;
-    if (vectors > max_patch || places * width * int64_t(sizeof(T)) > (1 << 20) || win.ph || win.pw || win.sh * win.sw < 4) return false;
+    const int64_t wq = lines.line.wq, out = p.oh * p.ow, row_cells = win.sh * wq * width;
+    if (vectors > max_patch || win.ph || win.pw || win.sh * win.sw < 4 || row_cells > (1 << 20)) return false;
+    if ((p.oh - 1) * win.sh + (win.kh - 1) * win.dh >= s.oh || (p.ow - 1) * win.sw + (win.kw - 1) * win.dw >= s.ow) return false;
 
-    // Pooling without padding keeps every winner inside: its place is the corner's plus its tap's.
-    Scratch<int32_t> corner(out), tap(256);
-    for (int64_t i = 0; i < out; ++i) corner.data[i] = int32_t(i / p.ow * win.sh * wq + i % p.ow * win.sw);
-    for (int64_t t = 0; t < win.kh * win.kw; ++t) tap.data[t] = int32_t(t / win.kw * win.dh * wq + t % win.kw * win.dw);
+    // Every window lies inside: its winner's place is the corner's plus its tap's.
+    const int64_t block = larger<int64_t>(1, smaller(p.oh, 8192 / row_cells)), extent = (win.kh - 1) * win.dh + 1;
+    Scratch<int32_t> corner(block * p.ow), tap(256);
+    for (int64_t i = 0; i < block * p.ow; ++i) corner.data[i] = int32_t((i / p.ow * win.sh * wq + i % p.ow * win.sw) * width);
+    for (int64_t t = 0; t < win.kh * win.kw; ++t) tap.data[t] = int32_t((t / win.kw * win.dh * wq + t % win.kw * win.dw) * width);
 
-    const int64_t pieces = smaller<int64_t>(s.n, 16), per_group = s.f / s.groups, sums_size = s.f * (width + lanes<T>);
+    const int64_t pieces = smaller<int64_t>(s.n, 16), per_group = s.f / s.groups, sum_size = width + lanes<T>, sums_size = s.f * sum_size;
     Scratch<T> partial(pieces * sums_size);
     parallel(pieces, grain_of(s.n / pieces * s.f * out * vectors), [&](int64_t begin, int64_t end) {
-        Scratch<T> cells(lines.room()), patches(places * width), gain(out);
-        Scratch<int32_t> place(out);
+        Scratch<T> cells(lines.room()), patches(((block - 1) * win.sh + extent) * wq * width), gain(block * p.ow);
+        const auto add_image = [&](int64_t n, int64_t g, T* sums) {
+            lines.fill(x + (n * s.c + g * lines.line.channels) * s.h * s.w, 0, cells.data);
+            for (int64_t oy = 0; oy < p.oh; oy += block) {
+                const int64_t rows = smaller(block, p.oh - oy), count = rows * p.ow, first = oy * win.sh * wq;
+                pack_rows_transposed([&](int64_t t) { return cells.data + lines.offset.data[t] + first; }, taps,
+                                     lines.places((rows - 1) * win.sh + extent), width, patches.data);
+                for (int64_t f = g * per_group; f < (g + 1) * per_group; ++f) {
+                    const int64_t base = (n * s.f + f) * out + oy * p.ow;
+                    T* sum = sums + f * sum_size;
+                    Vec<T> total = load(sum + width);
+                    for (int64_t i = 0; i < count; i += lanes<T>) {
+                        const int64_t left = count - i;
+                        const Vec<T> here = select<T>(load_some(y + base + i, left) > Vec<T>{}, load_some(gy + base + i, left), Vec<T>{});
+                        store_some(gain.data + i, here, left);
+                        total += here;
+                    }
+                    store(sum + width, total);
+                    add_patches_of<T>[vectors - 1](gain.data, corner.data, codes + base, tap.data, count, patches.data, sum);
+                }
+            }
+        };
         for (int64_t piece = begin; piece < end; ++piece) {
             T* sums = partial.data + piece * sums_size;
             for (int64_t i = 0; i < sums_size; ++i) sums[i] = 0;
             for (int64_t n = s.n * piece / pieces; n < s.n * (piece + 1) / pieces; ++n)
-                for (int64_t g = 0; g < s.groups; ++g) {
-                    lines.fill(x + (n * s.c + g * lines.line.channels) * s.h * s.w, 0, cells.data);
-                    pack_rows_transposed([&](int64_t t) { return cells.data + lines.offset.data[t]; }, taps, places, width, patches.data);
-                    for (int64_t f = g * per_group; f < (g + 1) * per_group; ++f) {
-                        const int64_t base = (n * s.f + f) * out;
-                        T* sum = sums + f * (width + lanes<T>);
-                        Vec<T> total = load(sum + width);
-                        for (int64_t i = 0; i < out; i += lanes<T>) {
-                            const int64_t left = out - i;
-                            const Vec<T> here = select<T>(load_some(y + base + i, left) > Vec<T>{}, load_some(gy + base + i, left), Vec<T>{});
-                            store_some(gain.data + i, here, left);
-                            total += here;
-                        }
-                        store(sum + width, total);
-                        for (int64_t i = 0; i < out; ++i) place.data[i] = corner.data[i] + tap.data[codes[base + i]];
-                        add_patches(vectors, gain.data, place.data, out, patches.data, sum);
-                    }
-                }
+                for (int64_t g = 0; g < s.groups; ++g) add_image(n, g, sums);
         }
     });
     for (int64_t f = 0; f < s.f; ++f) {

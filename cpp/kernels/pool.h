@@ -9,7 +9,7 @@ namespace {
 // Replace the winner where the newcomer is larger, or the first NaN.
 template <class T>
 MG_INLINE void compete(Vec<T> value, typename Types<T>::Int code, Vec<T>& best, Mask<T>& winner) {
-    const Mask<T> wins = ((value > best) | (value != value)) & (best == best);
+    const Mask<T> wins = ~Mask<T>(value <= best) & Mask<T>(best == best);
     best = select<T>(wins, value, best);
     winner = wins ? Mask<T>{} + code : winner;
 }

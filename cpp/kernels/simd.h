@@ -61,7 +61,7 @@ MG_INLINE void store(T* p, Vec<T> v) {
 
 template <class T>
 MG_INLINE Vec<T> splat(T value) {
-    return Vec<T>{} + value;
+    return value - Vec<T>{};  // minus 0 changes nothing, not even -0
 }
 
 // The first `count` lanes from memory, the others 0; nothing behind them is touched.
@@ -174,18 +174,70 @@ MG_INLINE Vec<T> odd_lanes(Vec<T> a, Vec<T> b) {
     return odd_lanes<T>(a, b, Lanes<T>{});
 }
 
-// Transpose a square of vectors: log2(lanes) perfect shuffles.
+// Within every 16 bytes of two vectors: interleave the lower, the upper halves, `unit` lanes at a time.
+template <class T, int unit, int... I>
+MG_INLINE Vec<T> unpack_low(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
+    constexpr int block = 16 / int(sizeof(T));
+    return __builtin_shufflevector(a, b, (I / block * block + I % block / (2 * unit) * unit + I % unit + I / unit % 2 * lanes<T>)...);
+}
+template <class T, int unit, int... I>
+MG_INLINE Vec<T> unpack_high(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
+    constexpr int block = 16 / int(sizeof(T));
+    return __builtin_shufflevector(
+        a, b, (I / block * block + block / 2 + I % block / (2 * unit) * unit + I % unit + I / unit % 2 * lanes<T>)...);
+}
+// Every second 16 bytes of two vectors seen as one long one
+template <class T, int first, int... I>
+MG_INLINE Vec<T> every_second_block(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
+    constexpr int block = 16 / int(sizeof(T));
+    return __builtin_shufflevector(a, b, ((2 * (I / block) + first) * block + I % block)...);
+}
+
+// Transpose a square of vectors: within 16 bytes first, then the blocks of 16 bytes. Each step is one
+// instruction, where a shuffle across the whole vector would be a slow one.
 template <class T>
 MG_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
-    constexpr int size = lanes<T>;
+    constexpr int size = lanes<T>, block = 16 / int(sizeof(T)), blocks = size / block;
+    constexpr Lanes<T> all{};
     Vec<T> next[size];
+#pragma GCC unroll 8
+    for (int i = 0; i < size; i += 2) {
+        next[i] = unpack_low<T, 1>(rows[i], rows[i + 1], all);
+        next[i + 1] = unpack_high<T, 1>(rows[i], rows[i + 1], all);
+    }
+    if constexpr (block == 4) {
 #pragma GCC unroll 4
-    for (int done = 1; done < size; done *= 2) {
-#pragma GCC unroll 16
-        for (int i = 0; i < size / 2; ++i) {
-            next[2 * i] = zip_low<T>(rows[i], rows[i + size / 2]);
-            next[2 * i + 1] = zip_high<T>(rows[i], rows[i + size / 2]);
+        for (int i = 0; i < size; i += 4) {
+            rows[i] = unpack_low<T, 2>(next[i], next[i + 2], all);
+            rows[i + 1] = unpack_high<T, 2>(next[i], next[i + 2], all);
+            rows[i + 2] = unpack_low<T, 2>(next[i + 1], next[i + 3], all);
+            rows[i + 3] = unpack_high<T, 2>(next[i + 1], next[i + 3], all);
         }
+    } else {
+#pragma GCC unroll 8
+        for (int i = 0; i < size; ++i) rows[i] = next[i];
+    }
+    if constexpr (blocks == 2) {
+#pragma GCC unroll 4
+        for (int j = 0; j < block; ++j) {
+            next[j] = every_second_block<T, 0>(rows[j], rows[block + j], all);
+            next[block + j] = every_second_block<T, 1>(rows[j], rows[block + j], all);
+        }
+    }
+    if constexpr (blocks == 4) {
+#pragma GCC unroll 4
+        for (int j = 0; j < block; ++j) {
+            const Vec<T> even = every_second_block<T, 0>(rows[j], rows[block + j], all);
+            const Vec<T> odd = every_second_block<T, 1>(rows[j], rows[block + j], all);
+            const Vec<T> even2 = every_second_block<T, 0>(rows[2 * block + j], rows[3 * block + j], all);
+            const Vec<T> odd2 = every_second_block<T, 1>(rows[2 * block + j], rows[3 * block + j], all);
+            next[j] = every_second_block<T, 0>(even, even2, all);
+            next[block + j] = every_second_block<T, 0>(odd, odd2, all);
+            next[2 * block + j] = every_second_block<T, 1>(even, even2, all);
+            next[3 * block + j] = every_second_block<T, 1>(odd, odd2, all);
+        }
+    }
+    if constexpr (blocks > 1) {
 #pragma GCC unroll 16
         for (int i = 0; i < size; ++i) rows[i] = next[i];
     }

@@ -157,6 +157,8 @@ MG_INLINE void pack_rows_transposed(Row at, int64_t rows, int64_t k, int64_t wid
             Vec<T> square[L];
             const int64_t left = k - p;
 #pragma GCC unroll 16
+            for (int i = 0; i < L; ++i) __builtin_prefetch(row[i] + p + 4 * L);  // so many rows are too many streams
+#pragma GCC unroll 16
             for (int i = 0; i < L; ++i) square[i] = i < here ? load_some(row[i] + p, left) : Vec<T>{};
             transpose<T>(square);
             T* out = to + p * width + r;

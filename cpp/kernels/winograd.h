@@ -118,6 +118,17 @@ struct Tiling {
 
 constexpr int64_t strip = 4 * block_tiles + 2 * VL;  // cells of one row of a block's tiles
 
+// Ask for the cells of a block in the next channel while this one is computed: every plane is a new
+// page, where the processor's own prefetching starts anew.
+MG_INLINE void prefetch_runs(const Run* run, int64_t runs, const F* plane, int64_t image_step, int64_t height, int64_t width) {
+    constexpr int64_t line = 64 / sizeof(F);
+    for (int64_t r = 0; r < runs; ++r) {
+        const F* from = plane + run[r].image * image_step + run[r].y * width + run[r].x;
+        for (int64_t i = 0; i < smaller<int64_t>(4, height - run[r].y); ++i)
+            for (int64_t at = 0; at < run[r].count * 4; at += line) __builtin_prefetch(from + i * width + at);
+    }
+}
+
 // One channel of a block of images: B' d B, to[point * step + lane].
 MG_INLINE void transform_input(const Tiling& tiling, const Run* run, int64_t runs, const F* x, int64_t image_step, F* to, int64_t step) {
     const ConvShape& s = tiling.shape;
@@ -290,9 +301,11 @@ struct Winograd {
         F* image = work;                           // [point][channel][tile]
         F* product = work + points * image_step;  // [point][filter][tile]
         for (int64_t g = 0; g < shape.groups; ++g) {
-            for (int64_t c = 0; c < channels; ++c)
-                transform_input(tiling, run, runs, x + (g * channels + c) * in_plane, shape.c * in_plane,
-                                image + c * block_tiles, image_step);
+            for (int64_t c = 0; c < channels; ++c) {
+                const F* plane = x + (g * channels + c) * in_plane;
+                if (c + 1 < channels) prefetch_runs(run, runs, plane + in_plane, shape.c * in_plane, shape.h, shape.w);
+                transform_input(tiling, run, runs, plane, shape.c * in_plane, image + c * block_tiles, image_step);
+            }
             for (int64_t point = 0; point < points; ++point) {
                 const TileOut<F> out = {product + point * product_step, block_tiles, nullptr, nullptr, false, false};
                 multiply_column(packed.data + (g * points + point) * point_size,

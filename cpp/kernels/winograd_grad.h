@@ -47,7 +47,7 @@ void winograd_weight_grad(const ConvShape& s, const F* gy, const F* x, F* gw) {
     const int64_t tiles = s.n * tiling.per_image, blocks = ceil_div(tiles, block_tiles);
     const int64_t pieces = smaller<int64_t>(blocks, 4), sum_step = filters * channels + VL, sums_size = s.groups * points * sum_step;
     // Blocks that are transformed before they are multiplied: the sums are then read and written less often.
-    const int64_t together = larger<int64_t>(1, smaller<int64_t>(k_block, (3 << 18) / (points * (filters + channels))) / block_tiles);
+    const int64_t together = larger<int64_t>(1, smaller<int64_t>(k_block, (1 << 18) / (points * (filters + channels))) / block_tiles);
     const int64_t depth = together * block_tiles;
     const int64_t image_step = channels * depth + VL, gradient_step = filters * depth + VL;  // off the page size
     Scratch<F> sums(pieces * sums_size);
@@ -66,12 +66,17 @@ void winograd_weight_grad(const ConvShape& s, const F* gy, const F* x, F* gw) {
                         Run run[block_tiles];
                         const int64_t here = first + b * block_tiles;
                         const int64_t runs = tiling.runs(here, smaller(block_tiles, stop - here), run);
-                        for (int64_t c = 0; c < channels; ++c)
-                            transform_input(tiling, run, runs, x + (g * channels + c) * in_plane, s.c * in_plane,
-                                            image.data + c * depth + b * block_tiles, image_step);
-                        for (int64_t f = 0; f < filters; ++f)
-                            transform_gradient(tiling, run, runs, gy + (g * filters + f) * out_plane, s.f * out_plane,
-                                               gradient.data + f * depth + b * block_tiles, gradient_step);
+                        for (int64_t c = 0; c < channels; ++c) {
+                            const F* plane = x + (g * channels + c) * in_plane;
+                            if (c + 1 < channels) prefetch_runs(run, runs, plane + in_plane, s.c * in_plane, s.h, s.w);
+                            transform_input(tiling, run, runs, plane, s.c * in_plane, image.data + c * depth + b * block_tiles, image_step);
+                        }
+                        for (int64_t f = 0; f < filters; ++f) {
+                            const F* plane = gy + (g * filters + f) * out_plane;
+                            if (f + 1 < filters) prefetch_runs(run, runs, plane + out_plane, s.f * out_plane, s.oh, s.ow);
+                            transform_gradient(tiling, run, runs, plane, s.f * out_plane, gradient.data + f * depth + b * block_tiles,
+                                               gradient_step);
+                        }
                     }
                     for (int64_t point = 0; point < points; ++point) {
                         pack_a(Matrix<F>{gradient.data + point * gradient_step, depth, 1}, 0, filters, 0, k, height, a_panels.data);
