@@ -114,6 +114,17 @@ class FloorDivide(Binary):
         return a // b
 
 
+class DivFloor(FloorDivide):
+    """floor(a / b): as a // b, with a gradient that is 0."""
+
+    __slots__ = ()
+    compares = False
+
+    def backward(self, gy: Tensor) -> Grads:
+        flat = gy.new_zeros(gy.array.shape)
+        return flat, flat
+
+
 class Remainder(Binary):
     """a - b * floor(a / b): the sign is b's."""
 
@@ -222,7 +233,7 @@ def div(input: Tensor, other: Tensor, *, rounding_mode: str | None = None) -> Te
     if rounding_mode is None:
         return Div().apply(input, other)
     if rounding_mode == "floor":
-        return floor_divide(input, other)
+        return DivFloor().apply(input, other)
     if rounding_mode != "trunc":
         raise ShapeError(
             f"div(): expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"

@@ -263,6 +263,12 @@ def _index_array(op: str, index: Any) -> Array:
     return index.array.astype(np.int64)
 
 
+def _lifted(function: Any, input: Tensor, *args: Any, **options: Any) -> Tensor:
+    """An operation along a dimension, of a tensor that has none: as if it were a vector of one element."""
+    vectors = [reshape(v, -1) if isinstance(v, Variable) and not v.array.ndim else v for v in args]
+    return reshape(function(reshape(input, 1), 0, *vectors, **options), ())
+
+
 def _check_along(op: str, x: Array, index: Array, axis: int) -> None:
     if index.ndim != x.ndim:
         raise ShapeError(
@@ -285,6 +291,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     where_, axis = _index_array("gather", index), normal_axis("gather", dim, input.array.ndim)
     if not input.array.ndim:
         return reshape(gather(reshape(input, 1), 0, reshape(index, -1)), index.array.shape)
+    if not where_.size:
+        return input.new_zeros(where_.shape) if not input.tracked else reshape(input, -1)[:0].reshape(where_.shape)
     _check_along("gather", input.array, where_, axis)
     return GatherAlong(where_, axis).apply(input)
 
@@ -294,6 +302,9 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     if dim is None:
         return gather(reshape(input, -1), 0, reshape(indices, -1))
     axis = normal_axis("take_along_dim", dim, input.array.ndim)
+    places = indices.array
+    if places.size and int(places.min()) < 0:
+        indices = wrap(places + (places < 0) * input.array.shape[axis])
     shape = [max(m, n) for m, n in zip(input.array.shape, indices.array.shape, strict=True)]
     wide, index_shape = list(shape), list(shape)
     wide[axis], index_shape[axis] = input.array.shape[axis], indices.array.shape[axis]
@@ -362,6 +373,8 @@ def scatter(
 ) -> Tensor:
     """input with src (or a number) written at index along a dimension: y[index[i][j]][j] = src[i][j] for dim 0."""
     src = value if src is None else src
+    if not input.array.ndim:
+        return _lifted(scatter, input, index, src, reduce=reduce)
     where_, axis = _index_array("scatter", index), normal_axis("scatter", dim, input.array.ndim)
     if not isinstance(src, Variable):
         src = input.new_full(where_.shape, src)
@@ -373,6 +386,8 @@ def scatter(
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """input with src added at index along a dimension; repeated places are summed."""
+    if not input.array.ndim:
+        return _lifted(scatter_add, input, index, src)
     where_, axis = _index_array("scatter_add", index), normal_axis("scatter_add", dim, input.array.ndim)
     _check_scatter("scatter_add", input, where_, axis, src)
     return Scatter(where_, axis, True).apply(input, src)
@@ -410,6 +425,8 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """input with slices of source added where index says."""
+    if not input.array.ndim:
+        return _lifted(index_add, input, index, source, alpha=alpha)
     axis = normal_axis("index_add", dim, input.array.ndim)
     where_ = _index_array("index_add", index)
     shape = source.array.shape
@@ -422,6 +439,8 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """input with whole slices set to a number."""
+    if not input.array.ndim:
+        return reshape(index_fill(reshape(input, 1), 0, index, value), ())
     axis = normal_axis("index_fill", dim, input.array.ndim)
     mask = backend_of(input.array).xp.zeros(input.array.shape[axis], bool)
     mask[_index_array("index_fill", index)] = True

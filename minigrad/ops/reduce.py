@@ -12,7 +12,7 @@ from minigrad.ops.base import (
 )  # fmt: skip
 from minigrad.ops.elementwise import exp, sqrt
 from minigrad.ops.index import put_along
-from minigrad.ops.logic import eq, where
+from minigrad.ops.logic import eq, sign, where
 from minigrad.ops.shape import expand, flip, reshape, unsqueeze
 
 Axes = tuple[int, ...]
@@ -250,14 +250,20 @@ def std(
     return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
 
 
-def var_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Tensor]:
+def var_mean(
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> tuple[Tensor, Tensor]:
     """The variance and the mean."""
-    return var(input, dim, **options), mean(input, dim, options.get("keepdim", False))
+    y = var(input, dim, unbiased, keepdim, correction=correction)
+    return y, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
-def std_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Tensor]:
+def std_mean(
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> tuple[Tensor, Tensor]:
     """The standard deviation and the mean."""
-    return std(input, dim, **options), mean(input, dim, options.get("keepdim", False))
+    y = std(input, dim, unbiased, keepdim, correction=correction)
+    return y, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -414,7 +420,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if p == float("-inf"):
         return ExtremeAll(False, axes, keepdim).apply(size)
     if p == 0:
-        return Sum(axes, keepdim).apply(cast(input != 0, input.array.dtype))
+        return Sum(axes, keepdim).apply(sign(size))
     if p == 1:
         return Sum(axes, keepdim).apply(size)
     return Sum(axes, keepdim).apply(size**p) ** (1 / p)

@@ -45,7 +45,12 @@ class Expand(View):
 
     def forward(self, x: Array) -> Array:
         self.before = x.shape
-        return backend_of(x).xp.broadcast_to(x, self.args[0])
+        shape = self.args[0]
+        size = 1
+        for n in shape:
+            size *= n
+        # Where nothing is repeated a writable view will do; NumPy's broadcast is read-only.
+        return x.reshape(shape) if size == x.size else backend_of(x).xp.broadcast_to(x, shape)
 
     def backward(self, gy: Tensor) -> Grads:
         return sum_to_size(gy, self.before)
@@ -378,9 +383,9 @@ class Unslice(Unary):
         return Slice(self.index).apply(gy)
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *axes: Any, dims: Any = None) -> Tensor:
     """Elements in reverse order along dimensions."""
-    axes = shape_of("flip", dims)
+    axes = shape_of("flip", axes if dims is None else (dims,))
     return Flip(normal_axes("flip", axes, input.array.ndim) if axes else ()).apply(input)
 
 
