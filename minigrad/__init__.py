@@ -10,6 +10,7 @@ from importlib import import_module as _import_module
 from typing import Any as _Any
 
 from minigrad import autograd
+from minigrad import surface as _surface
 from minigrad.autograd import (
     enable_grad,
     inference_mode,
@@ -215,7 +216,7 @@ for _alias, _name in _ALIASES.items():
     globals().setdefault(_alias, globals()[_name])
 
 # What is heavy, or seldom used, is loaded when it is first asked for.
-_LAZY = ("cuda", "datasets", "func", "io", "models", "nn", "optim", "testing", "transforms", "utils")
+_LAZY = ("cuda", "datasets", "func", "io", "models", "nn", "optim", "special", "testing", "transforms", "utils")
 
 
 def __getattr__(name: str) -> _Any:
@@ -225,6 +226,10 @@ def __getattr__(name: str) -> _Any:
         from minigrad.dtypes import bfloat16
 
         return bfloat16()
+    found = _surface.function(name)
+    if found is not None:
+        globals()[name] = found
+        return found
     raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
 
 

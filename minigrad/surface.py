@@ -1,0 +1,178 @@
+"""The table of what exists beyond the core: PyTorch's functions, where each one lives and in which forms it comes.
+
+Nothing of it is loaded before it is used. A name is looked up here by `minigrad.f` (the package's `__getattr__`)
+and by `Tensor.f`, whose places hold a small stand-in until then; what is found takes the stand-in's place.
+
+A new operation is one function in `minigrad/ops` and one word here. The letters say its forms:
+
+    f  minigrad.f(input, ...)      o  the same with out=
+    m  Tensor.f(...)               i  Tensor.f_(...), in place
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any, NamedTuple
+
+TABLE: dict[str, dict[str, str]] = {
+    "pointwise": {
+        "fomi": "addcdiv addcmul bitwise_left_shift bitwise_right_shift clamp_max clamp_min copysign deg2rad exp2 float_power "
+        "frac gcd heaviside hypot lcm ldexp lerp logit nan_to_num nextafter rad2deg sgn sinc square xlogy",
+        "fom": "fmax fmin isneginf isposinf logaddexp logaddexp2 signbit",
+        "fm": "frexp isclose isfinite isinf isnan isreal positive",
+        "f": "fill rsub",
+    },
+    "special": {
+        "fomi": "digamma erf erfc erfinv i0 igamma igammac lgamma mvlgamma",
+        "fo": "polygamma",
+    },
+    "order": {
+        "fom": "aminmax argsort cummax cummin isin kthvalue median mode msort nanmedian nanquantile quantile sort topk",
+        "fm": "unique unique_consecutive",
+        "fo": "bucketize searchsorted",
+    },
+    "statistics": {
+        "fom": "diff histc logcumsumexp nanmean nansum",
+        "fomi": "renorm",
+        "fm": "bincount corrcoef cov dist histogram",
+        "f": "cdist cumulative_trapezoid gradient trapezoid",
+    },
+    "matrices": {
+        "fomi": "addbmm addmv addr tril triu",
+        "fom": "cross diag inner kron matrix_power vdot",
+        "fm": "diag_embed diagflat trace",
+        "f": "block_diag cartesian_prod chain_matmul combinations meshgrid tril_indices triu_indices vander",
+    },
+    "views": {
+        "fm": "argwhere as_strided dsplit fliplr flipud hsplit narrow_copy nonzero_static ravel repeat_interleave rot90 select "
+        "split_with_sizes tensor_split vsplit",
+        "m": "bfloat16 unfold",
+        "f": "alias_copy as_strided_copy atleast_1d atleast_2d atleast_3d broadcast_shapes broadcast_tensors constant_pad_nd "
+        "diagonal_copy expand_copy permute_copy scalar_tensor select_copy split_copy split_with_sizes_copy squeeze_copy t_copy "
+        "transpose_copy unbind_copy unfold_copy unsqueeze_copy view_copy",
+        "fo": "column_stack dstack hstack vstack",
+    },
+    "writes": {
+        "fm": "as_strided_scatter diagonal_scatter select_scatter slice_scatter",
+        "fmi": "index_copy index_put index_reduce masked_scatter scatter_reduce",
+        "mi": "put",
+    },
+}
+
+# Other names of the same functions; the target may be one of the core's.
+ALIASES: dict[str, str] = {
+    "row_stack": "vstack", "trapz": "trapezoid", "unsafe_chunk": "chunk", "unsafe_split": "split",
+    "unsafe_split_with_sizes": "split_with_sizes",
+}  # fmt: skip
+
+
+class Entry(NamedTuple):
+    """Where an operation is defined and in which forms it comes."""
+
+    module: str
+    forms: str
+
+
+ENTRIES: dict[str, Entry] = {
+    name: Entry(module, forms)
+    for module, rows in TABLE.items()
+    for forms, names in rows.items()
+    for name in names.split()
+}
+
+
+def operation(name: str) -> Any:
+    """The operation's plain function."""
+    return getattr(import_module(f"minigrad.ops.{ENTRIES[name].module}"), name)
+
+
+def function(name: str) -> Any:
+    """What `minigrad.name` is; None if there is no such function."""
+    if name in ALIASES:
+        return getattr(import_module("minigrad"), ALIASES[name])
+    entry = ENTRIES.get(name)
+    if entry is None or "f" not in entry.forms:
+        return None
+    found = operation(name)
+    return with_out(found) if "o" in entry.forms else found
+
+
+def methods() -> Iterator[str]:
+    """The names of all methods that the table adds to Tensor, in-place forms included."""
+    for name, (_, forms) in ENTRIES.items():
+        if "m" in forms:
+            yield name
+        if "i" in forms:
+            yield f"{name}_"
+    yield from ALIASES
+
+
+def method(name: str) -> Any:
+    """What `Tensor.name` is."""
+    if name in ALIASES:
+        return method(ALIASES[name])
+    if name in ENTRIES:
+        return operation(name)
+    from minigrad.ops.inplace import inplace
+
+    return inplace(name, operation(name[:-1]))
+
+
+class Later:
+    """A method that takes its own place in the class when it is first asked for."""
+
+    __slots__ = ("name", "owner")
+
+    def __init__(self, owner: type, name: str) -> None:
+        self.owner, self.name = owner, name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        found = method(self.name)
+        setattr(self.owner, self.name, found)
+        return found if instance is None else found.__get__(instance, owner)
+
+
+def hang_on(cls: type) -> None:
+    """Give a class all methods of the table, to be loaded when they are used."""
+    for name in methods():
+        setattr(cls, name, Later(cls, name))
+
+
+def with_out(compute: Any) -> Any:
+    """A function that takes out=: tensors to write its results into."""
+    import functools
+
+    @functools.wraps(compute)
+    def storing(*args: Any, out: Any = None, **options: Any) -> Any:
+        y = compute(*args, **options)
+        return y if out is None else stored(compute.__name__, y, out)
+
+    return storing
+
+
+def stored(name: str, results: Any, out: Any) -> Any:
+    """Write results into the tensors given as out=, and return these.
+
+    Raises:
+        GraphError: if a gradient would have to flow through them. DtypeError: if they cannot hold the results.
+        ShapeError: if they have elements, but not as many as the results.
+    """
+    if isinstance(results, tuple):
+        kept = [stored(name, y, o) for y, o in zip(results, out, strict=True)]
+        return type(results)(*kept) if hasattr(results, "_fields") else tuple(kept)
+    from minigrad import dtypes
+    from minigrad.errors import DtypeError, GraphError
+
+    if results.tracked or out.tracked:
+        raise GraphError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+        )
+    if not dtypes.can_cast(dtypes.of(results.array), dtypes.of(out.array)):
+        raise DtypeError(f"result type {results.dtype} can't be cast to the desired output type {out.dtype}")
+    if out.array.shape != results.array.shape:  # PyTorch resizes what has another shape
+        out.array = results.array.astype(out.array.dtype)
+    else:
+        out.array[...] = results.array
+    out.shared_memory().written(name)
+    return out
