@@ -1,0 +1,127 @@
+"""state_dict: a Module's tensors by name, and loading them back, all or nothing."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from minigrad.autograd.grad_mode import no_grad
+from minigrad.errors import CheckpointError
+from minigrad.tensor import Tensor
+
+
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict returns."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+    __str__ = __repr__
+
+
+class Plan(OrderedDict[str, Any]):
+    """A state_dict while it is being loaded: which tensor is to receive which value."""
+
+    def __init__(self, state_dict: Mapping[str, Any]) -> None:
+        super().__init__(state_dict)
+        self.copies: list[tuple[Any, str, Tensor, Tensor]] = []  # dict of the owner, name in it, target, value
+
+
+def own_state(module: Any, destination: Any, prefix: str, keep_vars: bool) -> None:
+    """Put a module's own tensors (not its children's) into `destination`."""
+    for name, p in module._parameters.items():
+        if p is not None:
+            destination[prefix + name] = p if keep_vars else p.detach()
+    for name, b in module._buffers.items():
+        if b is not None and name not in module._non_persistent_buffers_set:
+            destination[prefix + name] = b if keep_vars else b.detach()
+
+
+def load_own(
+    module: Any,
+    plan: Plan,
+    prefix: str,
+    strict: bool,
+    missing: list[str],
+    unexpected: list[str],
+    errors: list[str],
+) -> None:
+    """Plan what a module's own tensors receive, and note what does not fit."""
+    buffers = {k: v for k, v in module._buffers.items() if k not in module._non_persistent_buffers_set}
+    for owner, entries in ((module._parameters, module._parameters), (module._buffers, buffers)):
+        for name, target in entries.items():
+            if target is None:
+                continue
+            key = prefix + name
+            if key not in plan:
+                if strict:
+                    missing.append(key)
+                continue
+            value = plan[key]
+            if not isinstance(value, Tensor):
+                errors.append(
+                    f'While copying the parameter named "{key}", expected Tensor or Tensor-like object from checkpoint '
+                    f"but received {type(value)}"
+                )
+                continue
+            if not target.array.ndim and value.array.shape == (1,):
+                value = value[0]  # what very old checkpoints hold for a scalar
+            if value.array.shape != target.array.shape:
+                errors.append(
+                    f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
+                    f"the shape in current model is {target.shape}."
+                )
+                continue
+            plan.copies.append((owner, name, target, value))
+    if strict:
+        known = {*module._parameters, *buffers}
+        for key in plan:
+            if key.startswith(prefix):
+                first, dot, _ = key[len(prefix) :].partition(".")
+                if (first not in module._modules) if dot else (first not in known):
+                    unexpected.append(key)
+
+
+def load(module: Any, state_dict: Mapping[str, Any], strict: bool, assign: bool) -> IncompatibleKeys:
+    """Copy a state_dict's values into a module's tensors.
+
+    Raises:
+        TypeError: if it is no mapping.
+        CheckpointError: if a shape differs or, with `strict`, if names are missing or unknown; then nothing is loaded.
+    """
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+    plan = Plan(state_dict)
+    missing: list[str] = []
+    unexpected: list[str] = []
+    errors: list[str] = []
+
+    def visit(m: Any, prefix: str) -> None:
+        m._load_from_state_dict(plan, prefix, {}, True, missing, unexpected, errors)
+        for name, child in m._modules.items():
+            if child is not None:
+                visit(child, f"{prefix}{name}.")
+
+    visit(module, "")
+    if strict:
+        if missing:
+            errors.insert(0, "Missing key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in missing)))
+        if unexpected:
+            errors.insert(0, "Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in unexpected)))
+    if errors:
+        raise CheckpointError(
+            "Error(s) in loading state_dict for {}:\n\t{}".format(type(module).__name__, "\n\t".join(errors))
+        )
+    with no_grad():
+        for owner, name, target, value in plan.copies:
+            if assign:
+                owner[name] = type(target)(value.detach(), target.tracked) if target.is_parameter else value
+            else:
+                target.copy_(value)  # type: ignore[attr-defined]
+    return IncompatibleKeys(missing, unexpected)
