@@ -116,7 +116,12 @@ def get_backend(name: str) -> Backend:
         raise BackendError(
             f"backend {name!r} cannot be loaded from {points[name].value!r}: {type(error).__name__}: {error}"
         ) from error
-    _loaded[name] = check_class(name, cls)()
+    try:
+        _loaded[name] = check_class(name, cls)()
+    except BackendError:
+        raise
+    except Exception as error:
+        raise BackendError(f"backend {name!r}: {cls.__name__}() raised {type(error).__name__}: {error}") from error
     return _loaded[name]
 
 

@@ -20,7 +20,7 @@ from minigrad.testing.shrink import shrink_values, size, smallest
 from minigrad.testing.words import Law, LawBroken, NotApplicable, Word
 
 STARTS = 3  # how many failing cases are shrunk; the smallest result is shown
-COUNTS = {"ordinary": (40, 400), "special": (28, 280)}  # cases per family: quick, thorough
+COUNTS = {"ordinary": (50, 500), "special": (28, 280)}  # cases per family: quick, thorough
 
 Progress = Callable[[int, int, str], None]
 
@@ -41,6 +41,7 @@ class _Run:
     def cases(self, family: Family, law: Law, dtype: str) -> Iterator[Case]:
         """What a law is tried on: the edges first, then what was drawn."""
         if law.special:
+            yield from self._built(family, "special edges", dtype)
             yield from self._built(family, "special", dtype)[:: law.every]
             return
         yield from self._built(family, "edges", dtype)
@@ -58,16 +59,30 @@ class _Run:
         return self.built[kind, dtype]
 
     def _numbers(self, family: Family, kind: str) -> list[Numbers]:
-        if kind in ("edges", "large"):
-            least, edges = family.least(), [{}, *family.edges] if kind == "edges" else family.edges
-            chosen = [edge for edge in edges if bool(edge.get("large")) == (kind == "large")]
-            return [{**least, **{name: v for name, v in edge.items() if name != "large"}} for edge in chosen]
+        if kind not in COUNTS:
+            return _edges(family, kind)
         if (family.name, kind) not in self.drawn:
             count = COUNTS[kind][self.report.thorough]
             self.drawn[family.name, kind] = sample(
                 family, count, self.report.seed, self.report.thorough, kind == "special"
             )
         return self.drawn[family.name, kind]
+
+
+def _edges(family: Family, kind: str) -> list[Numbers]:
+    """The cases that are always tried; "special edges" are the small ones with every kind of special values."""
+    least = family.least()
+    large = [{name: v for name, v in edge.items() if name != "large"} for edge in family.edges if "large" in edge]
+    small = [{}, *(edge for edge in family.edges if "large" not in edge)]
+    chosen = [{**least, **edge} for edge in (large if kind == "large" else small)]
+    if kind != "special edges":
+        return chosen
+    return [
+        edge | {"special": special, "seed": seed}
+        for special in family.specials
+        for edge in chosen
+        for seed in (0, 1, 2)
+    ]
 
 
 def check_backend(

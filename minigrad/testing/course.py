@@ -65,7 +65,8 @@ class Grades:
     def to_json(self) -> str:
         """Points as JSON."""
         data = {"backend": self.backend, "points": self.points, "of": self.out_of, "next": self.next}
-        return json.dumps({**data, "operations": [{**vars(step), "of": step.out_of} for step in self.steps]}, indent=2)
+        operations = [{"of" if name == "out_of" else name: v for name, v in vars(step).items()} for step in self.steps]
+        return json.dumps({**data, "operations": operations}, indent=2)
 
     def __str__(self) -> str:
         lines = []
@@ -111,7 +112,7 @@ def _step(given: Any, backend: Backend, name: str, seed: int, progress: Progress
     if getattr(type(backend), name) is getattr(Backend, name):
         return Step(name, NOT_STARTED, 0, of, {}, f"Define {name} in your class.")
     report = check_backend(given, seed=seed, operations=[name], dtypes=DTYPES, progress=progress)
-    if any("is not implemented" in failure.message for failure in report.everything):
+    if any(failure.message.startswith(f"{name} is not implemented") for failure in report.everything):
         return Step(name, NOT_STARTED, 0, of, {}, f"Define {name} in your class.")
     laws = _laws(report)
     if report.ok:

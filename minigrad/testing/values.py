@@ -29,16 +29,16 @@ def spread(shape: Shape, dtype: Any, rng: Rng) -> Any:
 
 
 def special(shape: Shape, dtype: Any, rng: Rng, kind: int) -> Any:
-    """Values of one of the `SPECIAL` kinds, counted from 1, between ordinary ones."""
+    """Values of one of the `SPECIAL` kinds, counted from 1, between ordinary ones: a few of them, or nearly all."""
     name, dtype = SPECIAL[kind - 1], np.dtype(dtype)
     if name == "ties":
         return rng.integers(-1, 2, shape).astype(dtype)
     values = spread(shape, dtype, rng)
+    strange = rng.random(shape) < rng.choice((0.3, 0.9))
     if dtype.kind == "i":
         limits = np.iinfo(dtype)
-        return np.where(rng.random(shape) < 0.5, rng.choice((limits.min, limits.max), shape), values)
-    info = np.finfo(dtype)
-    return np.where(rng.random(shape) < 0.5, _strange(name, shape, info, rng), values).astype(dtype)
+        return np.where(strange, rng.choice((limits.min, limits.max), shape), values)
+    return np.where(strange, _strange(name, shape, np.finfo(dtype), rng), values).astype(dtype)
 
 
 def _strange(name: str, shape: Shape, info: Any, rng: Rng) -> Any:

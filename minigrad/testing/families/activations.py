@@ -24,8 +24,8 @@ def _build(numbers: Numbers, dtype: Any, rng: np.random.Generator) -> Operands:
 def _outputs(operands: Operands) -> Operands:
     """What each activation makes of x, as its gradient wants it."""
     x = operands["x"]
-    made = {"relu_y": oracles.relu(x), "sigmoid_y": oracles.sigmoid(x), "tanh_y": oracles.tanh(x)}
     with np.errstate(all="ignore"):
+        made = {"relu_y": oracles.relu(x), "sigmoid_y": oracles.sigmoid(x), "tanh_y": oracles.tanh(x)}
         return {name: expected.value.astype(x.dtype) for name, expected in made.items()}
 
 

@@ -92,7 +92,7 @@ def _door(
     laws = (
         VALUES_OF_DOORS,
         Law("gradcheck", "every gradient agrees with finite differences", first, every=4, smooth=True),
-        Law("gradgradcheck", "and so does the gradient of every gradient", second, every=4, smooth=True),
+        Law("second", "the gradient of every gradient agrees with finite differences", second, every=4, smooth=True),
         *(
             [Law("needs", "a gradient does not depend on which others are asked for", needs, every=4)]
             if len(tensors) > 1

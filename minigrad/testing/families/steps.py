@@ -57,6 +57,7 @@ SGD = Family(
     edges=(
         {"count": 2, "size": 9, "momentum": 1, "dampening": 1, "decay": 1},
         {"count": 2, "size": 3, "momentum": 1, "nesterov": 1, "decay": 1, "maximize": 1},
+        {"count": 2, "size": 3, "momentum": 1, "dampening": 1, "first": 1},
         {"size": 1501, "momentum": 1, "decay": 1, "large": 1},
     ),
 )
