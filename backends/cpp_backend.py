@@ -20,6 +20,7 @@ class CppBackend(NumpyBackend):
 
     name = "cpp"
     device = "cpu"
+    fuses = frozenset({"conv2d_relu", "conv2d_relu_max_pool2d", "linear_relu"})
 
     # ------------------------------------------------------------------ windows, the floor
 

@@ -78,6 +78,6 @@ def side(name: str, net: str, batch: int, train: bool = True, optimiser: str = "
     def run() -> Any:
         with context():
             y = (train_step if train else inference)()
-            return float(y) if train else y.shape
+            return y.item() if train else y.shape
 
     return run

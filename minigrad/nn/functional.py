@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from minigrad.ops.activation import sigmoid, tanh
-from minigrad.ops.conv import conv2d, fold, unfold
+from minigrad.ops.conv import fold, unfold
+from minigrad.ops.fused import conv2d, linear, max_pool2d
 from minigrad.ops.loss import cross_entropy, mse_loss, nll_loss
-from minigrad.ops.matmul import linear
 from minigrad.ops.nn_activation import (
     celu,
     elu,
@@ -83,4 +83,4 @@ from minigrad.ops.nn_pool import (
     max_unpool1d,
 )  # fmt: skip
 from minigrad.ops.norm import batch_norm
-from minigrad.ops.pool import avg_pool2d, max_pool2d, max_unpool2d
+from minigrad.ops.pool import avg_pool2d, max_unpool2d
