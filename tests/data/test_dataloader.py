@@ -545,7 +545,7 @@ def test_out_of_order_everything_comes_once():
     loader = data.DataLoader(Squares(wait_for_five), num_workers=2, in_order=False, multiprocessing_context="fork")
     got = [batch.item() for batch in loader]
     assert sorted(got) == list(range(11))
-    assert got.index(5) < got.index(0)
+    assert max(got.index(1), got.index(3)) < got.index(0)  # five is asked for when these have come
 
 
 def fail_at_3(i):
