@@ -153,7 +153,7 @@ def test_files_and_modules(tmp_path):
     with pytest.raises(BackendError, match="cannot be imported: SyntaxError"):
         check_backend(str(path))
     path.write_text("x = 1\n")
-    with pytest.raises(BackendError, match="must define one subclass .* it defines none"):
+    with pytest.raises(BackendError, match=r"must define one subclass .* it defines none"):
         check_backend(str(path))
     with pytest.raises(BackendError, match="has no 'Mine'"):
         check_backend(f"{path}:Mine")

@@ -33,7 +33,7 @@ def test_convolution_and_its_gradients(case):
 
 
 def torch_pools(case):
-    """Whether PyTorch pools this: it refuses an image without channels, and padding over half of the undilated kernel."""
+    """PyTorch refuses an image without channels, and padding over half of the undilated kernel."""
     window = case["window"]
     return case["x"].shape[1] > 0 and all(2 * p <= k for p, k in zip(window.padding, window.kernel, strict=True))
 

@@ -80,8 +80,8 @@ FAMILY = Family(
         {"n": 2, "f": 3, "ph": 2, "pw": 1, "h": 1, "w": 2, "bias": 1},  # more padding than kernel
         {"n": 0, "c": 2, "f": 3, **_SQUARE, "h": 3, "w": 3, "bias": 1},
         {"n": LARGE_BATCH, "large": 1},
-        {"n": 2, "c": 32, "f": 32, **_SQUARE, "h": 6, "w": 7, "bias": 1, "large": 1},
-        {"n": 3, "f": 6, "kh": 5, "kw": 5, "h": 28, "w": 28, "bias": 1, "large": 1},
+        {"n": 1, "c": 32, "f": 32, **_SQUARE, "h": 6, "w": 6, "bias": 1, "large": 1},
+        {"n": 3, "f": 4, "kh": 5, "kw": 5, "h": 20, "w": 28, "bias": 1, "large": 1},
     ),
 )
 CALL = ("window", "groups")

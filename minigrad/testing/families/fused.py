@@ -67,7 +67,7 @@ FAMILY = Family(
     edges=(
         {"n": 2, "c": 2, "f": 3, "kh": 3, "kw": 3, "h": 6, "w": 8, "bias": 1, **_POOL2},
         {"n": 2, "c": 1, "f": 2, "kh": 2, "kw": 2, "h": 5, "w": 6, "bias": 1, "qkh": 3, "qkw": 3, "qph": 1, "qpw": 1},
-        {"n": 3, "f": 6, "kh": 5, "kw": 5, "h": 28, "w": 28, "bias": 1, **_POOL2, "large": 1},
+        {"n": 3, "f": 4, "kh": 5, "kw": 5, "h": 20, "w": 28, "bias": 1, **_POOL2, "large": 1},
     ),
 )
 
