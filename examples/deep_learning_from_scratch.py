@@ -2,8 +2,8 @@
 
     python examples/deep_learning_from_scratch.py
 
-Convolution, Pooling and Affine with the book's interface: `forward(x)` keeps what `backward(dout)` needs, and backward
-leaves the parameters' gradients in `dW` and `db`. They work on NumPy arrays and stand on two functions, im2col and col2im.
+Convolution, Pooling and Affine with the book's interface: `forward(x)` keeps what `backward(dout)` needs, and
+backward leaves the parameters' gradients in `dW` and `db`. They work on NumPy arrays and stand on im2col and col2im.
 N images, C channels, H x W cells, F filters of KH x KW taps, OH x OW places where a filter stands.
 Source: Saitoh, "Deep Learning from Scratch" (2016), chapter 7. The interface is the book's, the code is not.
 """
@@ -61,7 +61,10 @@ class Convolution:
 
 
 class Pooling:
-    """The largest value of every patch, channel by channel: (N, C, H, W) -> (N, C, OH, OW)"""
+    """The largest value of every patch, channel by channel: (N, C, H, W) -> (N, C, OH, OW)
+
+    Padding is 0, as in the book, and may win; in minigrad's own pooling it is -inf and never does.
+    """
 
     def __init__(self, pool_h: int, pool_w: int, stride: int = 2, pad: int = 0) -> None:
         self.pool_h, self.pool_w, self.stride, self.pad = pool_h, pool_w, stride, pad
