@@ -7,12 +7,13 @@ gets a node that writes the part (WritePart), and live views are made again from
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 from minigrad import dtypes
 from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.autograd.graph import Duties
 from minigrad.errors import DtypeError, GraphError, ShapeError
-from minigrad.ops.base import Grads, Nary, Tensor, Variable, backend_of, cast, wrap
+from minigrad.ops.base import Array, Grads, Nary, Tensor, Variable, backend_of, cast, wrap
 from minigrad.ops.index import SetItem, parse
 from minigrad.ops.logic import where
 
@@ -59,7 +60,7 @@ def check_writable(name: str, target: Tensor, recorded: bool) -> None:
 
     Raises:
         GraphError: for a leaf that requires grad, or a view of one.
-        ShapeError: for a tensor several of whose elements are one cell of memory.
+        ShapeError: for a tensor several of whose elements are one cell of memory, or whose memory is read-only.
     """
     if recorded:
         base = target.base
@@ -79,6 +80,8 @@ def check_writable(name: str, target: Tensor, recorded: bool) -> None:
             f"{name}(): unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
             "memory location. Please clone() the tensor before performing the operation."
         )
+    if not getattr(getattr(target.array, "flags", None), "writeable", True):
+        raise ShapeError(f"{name}(): the tensor's memory is read-only, as the array that it was made from. clone() it.")
 
 
 def write(name: str, target: Tensor, compute: Any, *args: Any, **options: Any) -> Tensor:
@@ -89,9 +92,19 @@ def write(name: str, target: Tensor, compute: Any, *args: Any, **options: Any) -
         or any(v.tracked for v in options.values() if isinstance(v, Variable))
     )
     check_writable(name, target, recorded)
-    result = compute(target.alias() if recorded else target, *args, **options)
+    before = target.array
+    if recorded:
+        old = target.alias()
+        result = compute(old, *args, **options)
+        link = ref(old)
+        del old
+        kept = link()
+        if kept is not None:  # backward will read the old values, so they must survive
+            kept.array, kept.memory = before.copy(), None
+    else:
+        result = compute(target, *args, **options)
     Duties.before_write()
-    before, after = target.array, result.array
+    after = result.array
     if after.shape != before.shape:
         raise ShapeError(
             f"{name}(): output with shape {list(before.shape)} doesn't match the broadcast shape {list(after.shape)}"
@@ -178,11 +191,28 @@ def inplace(name: str, compute: Any) -> Any:
     return method
 
 
+class Overwrite(Nary):
+    """New values for old ones: the gradient goes to the new alone."""
+
+    __slots__ = ()
+    keeps = False
+
+    def forward(self, old: Array, new: Array) -> Array:
+        return new
+
+    def backward(self, gy: Tensor) -> Grads:
+        return None, gy
+
+
 def fill(target: Tensor, value: Any) -> Tensor:
     """Every element set to one number."""
-    if isinstance(value, Variable):
-        return value.expand(target.array.shape)
-    return wrap(backend_of(target.array).xp.full(target.array.shape, value, target.array.dtype))
+    if not isinstance(value, Variable):
+        value = wrap(backend_of(target.array).xp.full(target.array.shape, value, target.array.dtype))
+    elif value.array.ndim:
+        raise ShapeError(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value.array.ndim} dimensions."
+        )
+    return Overwrite().apply(target, cast(value, target.array.dtype).expand(target.array.shape))
 
 
 def zero(target: Tensor) -> Tensor:
@@ -194,4 +224,4 @@ def copy(target: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """The elements of another tensor, broadcast and cast."""
     if src.array.__class__ is not target.array.__class__:
         src = src.to(target.device)
-    return cast(src, target.array.dtype).expand(target.array.shape)
+    return Overwrite().apply(target, cast(src, target.array.dtype).expand(target.array.shape))

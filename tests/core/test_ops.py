@@ -94,6 +94,12 @@ def test_gradgradcheck(case):
             assert gradgradcheck(call, args, fast_mode=True)
 
 
+def turned(x):
+    """The same tensor with its first dimension the innermost in memory."""
+    back = tuple(reversed(range(x.ndim)))
+    return x.permute(back).contiguous().permute(back)
+
+
 def scattered_layouts(v):
     """The same values in other memory layouts."""
     yield np.ascontiguousarray(v.T).T
@@ -115,7 +121,9 @@ def test_layout_does_not_matter(case, backend):
                 if isinstance(v, np.ndarray) and v.ndim and v.dtype.kind == "f":
                     laid_out = list(scattered_layouts(v))[layout]
                     args.append(
-                        minigrad.as_tensor(laid_out) if backend.device == "cpu" else ours(v).permute(*range(v.ndim)[::-1]).contiguous().permute(*range(v.ndim)[::-1])
+                        minigrad.as_tensor(laid_out)
+                        if backend.device == "cpu"
+                        else ours(v).permute(*range(v.ndim)[::-1]).contiguous().permute(*range(v.ndim)[::-1])
                     )
                 else:
                     args.append(ours(v))
