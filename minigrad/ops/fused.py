@@ -18,7 +18,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from weakref import WeakValueDictionary, ref
+from weakref import ref
 
 from minigrad.autograd import engine
 from minigrad.autograd.grad_mode import is_grad_enabled
@@ -89,7 +89,8 @@ def _private(v: Any) -> Array:
 
 
 _array = Variable.array  # the slot; in a deferred tensor it holds the plan
-_waiting: WeakValueDictionary[int, Any] = WeakValueDictionary()  # by id: tensors compare element by element
+_waiting: list[ref[Any]] = []
+_MANY = 256  # deferred tensors, dead or alive, after which the dead are forgotten
 _deferred_class: Any = None
 
 
@@ -103,7 +104,6 @@ def install(tensor_class: Any) -> None:
         return array
 
     def settle(self: Any, array: Array) -> None:
-        _waiting.pop(id(self), None)
         self.__class__ = tensor_class
         self.array = array
 
@@ -126,8 +126,10 @@ def install(tensor_class: Any) -> None:
 
 def settle_all() -> None:
     """Compute everything that is still deferred."""
-    for y in list(_waiting.values()):
-        _ = y.array
+    while _waiting:
+        y = _waiting.pop()()
+        if y is not None and y.__class__ is _deferred_class:
+            _ = y.array
 
 
 def deferred(op: FusedOp, inputs: tuple[Any, ...], shape: tuple[int, ...], arrays: list[Array] | None = None) -> Tensor:
@@ -142,7 +144,9 @@ def deferred(op: FusedOp, inputs: tuple[Any, ...], shape: tuple[int, ...], array
     if is_grad_enabled() and any(v is not None and v.tracked for v in inputs):
         op.saved = None
         op.record(inputs, (y,))
-    _waiting[id(y)] = y
+    _waiting.append(ref(y))
+    if len(_waiting) > _MANY:
+        _waiting[:] = [link for link in _waiting if link() is not None]
     return y
 
 

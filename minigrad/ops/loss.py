@@ -11,26 +11,28 @@ from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.activation import log_softmax, softmax
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of, wrap
+from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, as_array, backend_of, wrap
 from minigrad.ops.index import gather
 from minigrad.ops.logic import where
-from minigrad.ops.reduce import mean, sum
+from minigrad.ops.reduce import Spread, mean, sum
 from minigrad.ops.shape import permute, reshape, unsqueeze
 
 
 class CrossEntropy(Nary):
-    """-log softmax(x)[target], row by row: x (N, C), target (N,) -> (N,)"""
+    """-log softmax(x)[target], row by row: x (N, C), target (N,) -> (N,), or their mean ()"""
 
-    __slots__ = ("target",)
+    __slots__ = ("average", "target")
 
-    def __init__(self, target: Array) -> None:
-        self.target = target
+    def __init__(self, target: Array, average: bool) -> None:
+        self.target, self.average = target, average
 
     def forward(self, x: Array) -> Array:
         losses, self.saved = backend_of(x).cross_entropy(x, self.target)
-        return losses
+        return as_array(losses.mean(), x) if self.average else losses
 
     def backward(self, gy: Tensor) -> Grads:
+        if self.average:
+            gy = Spread((0,), self.target.shape).apply(gy)
         return CrossEntropyGrad(self.target, self.saved).apply(gy, self.inputs[0])
 
 
@@ -80,7 +82,9 @@ def cross_entropy(
     x, target_array, shape = _as_rows("cross_entropy", input, target)
     if weight is None and label_smoothing == 0.0 and not (target_array == ignore_index).any():
         check_classes("cross_entropy", target_array, x.array.shape[1])
-        losses = CrossEntropy(target_array).apply(x)
+        if reduction == "mean" and target_array.size:
+            return CrossEntropy(target_array, True).apply(x)
+        losses = CrossEntropy(target_array, False).apply(x)
         return _reduced(losses, reduction, shape)
     log_p = log_softmax(x, 1)
     plain = nll_rows(log_p, target_array, weight, ignore_index)

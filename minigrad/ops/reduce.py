@@ -44,6 +44,43 @@ class Sum(Unary):
         return expand(keep_dims(gy, self.axes, self.before, self.keepdim), self.before)
 
 
+class Mean(Unary):
+    """The mean along axes."""
+
+    __slots__ = ("axes", "before", "keepdim")
+    keeps = False
+
+    def __init__(self, axes: Axes, keepdim: bool) -> None:
+        self.axes, self.keepdim = axes, keepdim
+
+    def forward(self, x: Array) -> Array:
+        self.before = x.shape
+        if not x.size:  # 0 / 0 without NumPy's warning about empty slices
+            return x.sum(self.axes, keepdims=self.keepdim) / x.dtype.type(0)
+        return x.mean(self.axes, keepdims=self.keepdim)
+
+    def backward(self, gy: Tensor) -> Grads:
+        return Spread(self.axes, self.before).apply(keep_dims(gy, self.axes, self.before, self.keepdim))
+
+
+class Spread(Unary):
+    """Every result of a mean, divided evenly among its elements: the adjoint of Mean."""
+
+    __slots__ = ("axes", "shape")
+    keeps = False
+
+    def __init__(self, axes: Axes, shape: Axes) -> None:
+        self.axes, self.shape = axes, shape
+
+    def forward(self, x: Array) -> Array:
+        y = backend_of(x).xp.empty(self.shape, x.dtype)
+        y[...] = x / x.dtype.type(y.size // max_number(x.size, 1))
+        return y
+
+    def backward(self, gy: Tensor) -> Grads:
+        return Mean(self.axes, True).apply(gy)
+
+
 class Prod(Unary):
     """The product along one axis."""
 
@@ -201,7 +238,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             f"Got: {dtypes.of(input.array)}"
         )
     axes = normal_axes("mean", dim, input.array.ndim)
-    return div(Sum(axes, keepdim).apply(input), float(count(input, axes)))
+    return Mean(axes, keepdim).apply(input)
 
 
 def count(input: Tensor, axes: Axes) -> int:
