@@ -66,19 +66,20 @@ class Mean(Unary):
 class Spread(Unary):
     """Every result of a mean, divided evenly among its elements: the adjoint of Mean."""
 
-    __slots__ = ("axes", "shape")
+    __slots__ = ("axes", "before", "shape")
     keeps = False
 
     def __init__(self, axes: Axes, shape: Axes) -> None:
         self.axes, self.shape = axes, shape
 
     def forward(self, x: Array) -> Array:
+        self.before = x.shape
         y = backend_of(x).xp.empty(self.shape, x.dtype)
         y[...] = x / x.dtype.type(y.size // max_number(x.size, 1))
         return y
 
     def backward(self, gy: Tensor) -> Grads:
-        return Mean(self.axes, True).apply(gy)
+        return reshape(Mean(self.axes, True).apply(gy), self.before)
 
 
 class Prod(Unary):
