@@ -4,7 +4,7 @@ from importlib import import_module as _import_module
 from typing import Any as _Any
 
 from minigrad.autograd.anomaly import detect_anomaly, set_detect_anomaly
-from minigrad.autograd.custom import Function
+from minigrad.autograd.custom import Function, once_differentiable
 from minigrad.autograd.engine import backward, grad
 from minigrad.autograd.grad_mode import (
     enable_grad,
@@ -38,6 +38,7 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "no_grad",
+    "once_differentiable",
     "set_detect_anomaly",
     "set_grad_enabled",
 ]

@@ -16,10 +16,12 @@ y = Square.apply(x)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, ClassVar
 
 from minigrad.autograd.grad_mode import is_grad_enabled, no_grad
-from minigrad.autograd.graph import Op, Port, Variable
+from minigrad.autograd.graph import Op, Port, Variable, recording
 from minigrad.errors import GraphError, ShapeError
 
 
@@ -200,3 +202,35 @@ class Function:
         results = [ctx.adopt(y, args) for y in outputs]
         ctx.record_call(args, results)
         return tuple(results) if several else results[0]
+
+
+class Once(Op):
+    """Stands behind gradients that must not be differentiated again."""
+
+    __slots__ = ()
+    keeps = False
+
+    def backward(self, *gys: Any) -> Any:
+        """Refuse."""
+        raise GraphError("trying to differentiate twice a function that was marked with @once_differentiable")
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a backward that is not written with differentiable operations: a second derivative is refused."""
+
+    @wraps(backward)
+    def wrapped(ctx: Any, *gys: Any) -> Any:
+        with no_grad():
+            returned = backward(ctx, *gys)
+        if not recording(*gys):
+            return returned
+        grads = []
+        for g in returned if isinstance(returned, tuple) else (returned,):
+            if isinstance(g, Variable):
+                node, g = Once(), g.alias()
+                node.saved = None
+                node.record(gys, (g,))
+            grads.append(g)
+        return tuple(grads)
+
+    return wrapped

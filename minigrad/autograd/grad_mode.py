@@ -45,14 +45,21 @@ class _Mode:
             @functools.wraps(function)
             def generator(*args: Any, **kwargs: Any) -> Any:
                 inner = function(*args, **kwargs)
-                value = None
+                step, value = inner.send, None
                 while True:
                     try:
                         with self._again():
-                            item = inner.send(value)
+                            item = step(value)
                     except StopIteration as stop:
                         return stop.value
-                    value = yield item
+                    try:
+                        step, value = inner.send, (yield item)
+                    except GeneratorExit:
+                        with self._again():
+                            inner.close()
+                        raise
+                    except BaseException as error:
+                        step, value = inner.throw, error
 
             return generator  # type: ignore[return-value]
 
@@ -122,6 +129,10 @@ class inference_mode(_Mode):
         super().__init__(not mode)
         self._mode = mode
         self._was: list[bool] = []
+
+    def _again(self) -> inference_mode:
+        again: inference_mode = inference_mode(self._mode)
+        return again
 
     def __enter__(self) -> None:
         super().__enter__()
