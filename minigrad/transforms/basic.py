@@ -213,7 +213,8 @@ class Resize:
 
     def __call__(self, image: Any) -> Any:
         height, width = self._target(*height_width(image))
-        return on_pixels(image, lambda array: pixels.resize(array, height, width, self.interpolation))
+        centred = not isinstance(image, Tensor)
+        return on_pixels(image, lambda array: pixels.resize(array, height, width, self.interpolation, centred))
 
     def _target(self, height: int, width: int) -> tuple[int, int]:
         if isinstance(self.size, Sequence) and len(self.size) == 2:

@@ -131,18 +131,26 @@ def _along(array: Pixels, weights: Pixels, axis: int) -> Pixels:
     return resampled
 
 
-def _nearest(old: int, new: int) -> Pixels:
-    """Which old pixel each new one is, found by adding up steps, with the roundings that this has."""
-    steps = np.full(new, old / new)
-    steps[0] /= 2
-    return np.minimum(np.add.accumulate(steps).astype(int), old - 1)
+def _nearest(old: int, new: int, centred: bool) -> Pixels:
+    """Which old pixel each new one is, with the roundings that the two ways of counting have."""
+    if centred:
+        steps = np.full(new, old / new)
+        steps[0] /= 2
+        places = np.add.accumulate(steps)
+    else:
+        places = np.arange(new) * np.float32(old / new)
+    numbers: Pixels = np.minimum(places.astype(int), old - 1)
+    return numbers
 
 
-def resize(array: Pixels, height: int, width: int, mode: InterpolationMode) -> Pixels:
-    """(H, W, ...) -> (height, width, ...), first along the rows, then along the columns."""
+def resize(array: Pixels, height: int, width: int, mode: InterpolationMode, centred: bool = True) -> Pixels:
+    """(H, W, ...) -> (height, width, ...), first along the rows, then along the columns.
+
+    The nearest pixel is the one under a new pixel's centre, as for pictures, or under its corner, as for tensors.
+    """
     old_height, old_width = array.shape[:2]
     if mode is InterpolationMode.NEAREST:
-        nearest: Pixels = array[_nearest(old_height, height)[:, None], _nearest(old_width, width)]
+        nearest: Pixels = array[_nearest(old_height, height, centred)[:, None], _nearest(old_width, width, centred)]
         return nearest
     if width != old_width:
         array = _along(array, _weights(old_width, width, mode), 1)
