@@ -125,9 +125,8 @@ def exists(dotted):
 def known(name):
     """Whether a function of this name is Python's, NumPy's, a tensor's or defined anywhere in the project."""
     spaces = (builtins, np, np.ndarray, minigrad, minigrad.Tensor, str, dict)
-    return any(hasattr(s, name) for s in spaces) or bool(
-        re.search(rf"\b(def|class) {name}\b|\b{name} = ", sources()[0])
-    )
+    defined = rf"\b(def|class) {name}\b|\b{name} = |^[\w:<>*& ]+\b{name}\("  # the last one is C++
+    return any(hasattr(s, name) for s in spaces) or bool(re.search(defined, sources()[0], re.M))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
@@ -154,13 +153,16 @@ def objection(command):
     if not words or words[0] in TOOLS or READERS.match(words[0]):
         return ""
     tool, *rest = words
+    tool = tool.removeprefix(".venv/bin/")
+    if tool in TOOLS:
+        return ""
     if tool == "make":
         return next(
             (f"no such target: {w}" for w in rest if "=" not in w and not w.startswith("-") and w not in targets()), ""
         )
     if tool in ("pip", "pytest", "ruff", "mypy", "minigrad"):
         return {"pip": pip, "minigrad": subcommand}.get(tool, paths)(rest)
-    if tool not in ("python", "python3", ".venv/bin/python", "./.ci/run", ".ci/run"):
+    if tool not in ("python", "python3"):
         return f"unknown command {tool!r}"
     return python(rest)
 
@@ -254,6 +256,6 @@ def test_a_wrong_command_is_seen(command, part):
 
 def test_a_wrong_name_is_seen():
     assert not exists("minigrad.no_such_function")
-    assert not known("no_such" + "_function_either")
+    assert not known("no_such" + "_function")
     assert exists("minigrad.autograd.engine.backward")
     assert known("col2im")

@@ -37,14 +37,21 @@ def test_snippets_run(page, tmp_path, monkeypatch):
             if block.text.lstrip().startswith(">>>"):
                 dialogue(block, namespace)
             else:
-                # Leading newlines, so that a traceback shows the page's own line numbers.
-                code = compile("\n" * (block.line - 1) + block.text, str(block.page), "exec")
-                exec(code, namespace)
+                exec(compiled(block, namespace), namespace)
         if expected is not None:
             want, got = expected.text, printed.getvalue()
             assert doctest.OutputChecker().check_output(want, got, PRINTED), (
                 f"{expected} says\n{want}\nbut it is\n{got}"
             )
+
+
+def compiled(block, namespace):
+    """A block's code; an indented one goes on with the class that was defined last."""
+    text = "\n" * (block.line - 1) + block.text  # so that a traceback shows the page's own line numbers
+    if block.text[0] == " ":
+        name = [key for key, value in namespace.items() if isinstance(value, type)][-1]
+        text = text[1:].replace(block.text, f"class {name}({name}):\n{block.text}")
+    return compile(text, str(block.page), "exec")
 
 
 def dialogue(block, namespace):
