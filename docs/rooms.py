@@ -99,7 +99,7 @@ def arrows() -> dict[str, set[str]]:
         here = room_of(module)
         if here is not None:
             there = {room_of(name) for name in imported(module, path, known)}
-            found[here] |= {room for room in there if room not in (None, here)}  # type: ignore[misc]
+            found[here] |= {room for room in there if room not in (None, here)}
     return found
 
 

@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 
 import minigrad
-from minigrad.ops.conv import conv2d
-from minigrad.ops.matmul import linear
-from minigrad.ops.pool import max_pool2d
+from minigrad.nn import functional as F
 
 Array = Any
 
@@ -132,7 +130,7 @@ def main() -> None:
         check(
             f"Convolution 5x5, stride {stride}, pad {pad}",
             Convolution(W, b, stride, pad),
-            lambda x, W, b, stride=stride, pad=pad: conv2d(x, W, b, stride, pad),
+            lambda x, W, b, stride=stride, pad=pad: F.conv2d(x, W, b, stride, pad),
             x,
             {"W": W, "b": b},
         )
@@ -140,12 +138,12 @@ def main() -> None:
         check(
             f"Pooling {size}x{size}, stride {stride}",
             Pooling(size, size, stride),
-            lambda x, size=size, stride=stride: max_pool2d(x, size, stride),
+            lambda x, size=size, stride=stride: F.max_pool2d(x, size, stride),
             draw((10, 3, 8, 8)),
             {},
         )
     W, b = draw((3 * 4 * 4, 5)), draw(5)
-    check("Affine", Affine(W, b), lambda x, W, b: linear(x.flatten(1), W.T, b), draw((10, 3, 4, 4)), {"W": W, "b": b})
+    check("Affine", Affine(W, b), lambda x, W, b: F.linear(x.flatten(1), W.T, b), draw((10, 3, 4, 4)), {"W": W, "b": b})
     print("all agree with autograd")
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from os.path import relpath
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -25,7 +26,7 @@ class Block:
     follows: bool = False  # nothing but blank lines stands between this and the block before
 
     def __str__(self):
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
+        return f"{relpath(self.page, ROOT)}:{self.line}"
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Page:
     prose: list = field(default_factory=list)
 
     def __str__(self):
-        return str(self.path.relative_to(ROOT))
+        return relpath(self.path, ROOT)
 
 
 def read(path):

@@ -7,7 +7,7 @@ import re
 import textwrap
 
 import pytest
-from docs.pages import ROOT, pages
+from docs.pages import ROOT, pages, read
 
 PAGES = pages()
 QUOTED = [block for page in PAGES for block in page.blocks if block.source]
@@ -28,6 +28,11 @@ def runnable(page):
 @pytest.mark.parametrize("page", [p for p in PAGES if runnable(p)], ids=str)
 def test_snippets_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # what a snippet writes lands here
+    run(page)
+
+
+def run(page):
+    """Run a page's snippets in order, in one namespace, and compare what they print."""
     namespace = {"__name__": "snippet"}
     for block, expected in runnable(page):
         for name in NEEDED.findall(block.text):
@@ -40,9 +45,8 @@ def test_snippets_run(page, tmp_path, monkeypatch):
                 exec(compiled(block, namespace), namespace)
         if expected is not None:
             want, got = expected.text, printed.getvalue()
-            assert doctest.OutputChecker().check_output(want, got, PRINTED), (
-                f"{expected} says\n{want}\nbut it is\n{got}"
-            )
+            same = doctest.OutputChecker().check_output(want, got, PRINTED)
+            assert same, f"{expected} says\n{want}\nbut it is\n{got}"
 
 
 def compiled(block, namespace):
@@ -65,20 +69,95 @@ def dialogue(block, namespace):
 
 @pytest.mark.parametrize("block", QUOTED, ids=str)
 def test_excerpt_is_in_the_source(block):
+    assert not missing(block)
+
+
+def missing(block):
+    """The part of an excerpt that is not in its file, in this order; a line of three dots stands for any lines."""
     lines = (ROOT / block.source).read_text(encoding="utf-8").splitlines()
     start = 0
-    for piece in re.split(r"^\s*\.\.\.\n", block.text, flags=re.M):  # a line of three dots stands for any lines
+    for piece in re.split(r"^\s*\.\.\.\n", block.text, flags=re.M):
         wanted = textwrap.dedent(piece).strip("\n").splitlines()
         for place in range(start, len(lines) - len(wanted) + 1):
             if textwrap.dedent("\n".join(lines[place : place + len(wanted)])).splitlines() == wanted:
                 start = place + len(wanted)
                 break
         else:
-            pytest.fail(f"{block}: {block.source} no longer has these lines:\n" + "\n".join(wanted))
+            return piece
+    return ""
 
 
-def test_the_reader_of_pages_sees_what_is_there():
-    assert any(block.source for block in QUOTED)
+PAGE = """
+```python
+def double(x):
+    return 2 * x
+
+
+class Box:
+    pass
+```
+
+The class goes on:
+
+```python
+    def content(self):
+        return double(21)
+```
+
+```python
+print(Box().content(), [0.1 + 0.2])
+```
+
+```text
+42 [0.3...]
+```
+
+<!-- from: minigrad/ops/arithmetic.py -->
+```python
+class Add(Binary):
+    ...
+    def forward(self, a: Array, b: Array) -> Array:
+        return a + b
+```
+
+<!-- not run: it would fail -->
+```python
+1 / 0
+```
+"""
+
+
+def test_a_page_that_is_true(tmp_path):
+    page = written(tmp_path, PAGE)
+    run(page)
+    assert [missing(block) for block in page.blocks if block.source] == [""]
+
+
+@pytest.mark.parametrize(
+    ("true", "false", "error"),
+    [
+        ("42 [0.3...]", "43 [0.3...]", AssertionError),
+        ("2 * x", "3 * x", AssertionError),
+        ("<!-- not run: it would fail -->\n", "", ZeroDivisionError),
+        ("print(Box()", "print(Bag()", NameError),
+    ],
+)
+def test_a_page_that_is_not(tmp_path, true, false, error):
+    with pytest.raises(error):
+        run(written(tmp_path, PAGE.replace(true, false)))
+
+
+def test_an_excerpt_that_is_gone(tmp_path):
+    page = written(tmp_path, PAGE.replace("return a + b", "return b + a"))
+    assert "return b + a" in missing(page.blocks[4])
+
+
+def written(folder, text):
+    (folder / "page.md").write_text(text, encoding="utf-8")
+    return read(folder / "page.md")
+
+
+def test_the_pages_have_snippets():
     names = {str(page): len(runnable(page)) for page in PAGES}
     for page in ("docs/tour.md", "docs/design.md", "CONTRIBUTING.md"):
         assert names[page], f"no snippet found in {page}"
