@@ -419,3 +419,6 @@ def multinomial(
     from minigrad.random import integers
 
     return _drawn(integers.multinomial(input.numpy_array(), num_samples, replacement, generator), input.device, False)
+
+
+Generator.wrap_state = staticmethod(from_numpy)  # a saved state is a tensor to whoever asks for one

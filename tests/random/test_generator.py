@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import minigrad
 from minigrad import random as mr
 from minigrad.random import Generator, default_generator
 from minigrad.random.distributions import normal, uniform
@@ -16,6 +17,10 @@ from minigrad.random.generator import DEFAULT_SEED
 
 
 def torch_bytes(generator):
+    return generator.get_state().numpy()
+
+
+def our_bytes(generator):
     return generator.get_state().numpy()
 
 
@@ -56,13 +61,13 @@ def test_seed_cannot_be_foreseen():
 def test_the_saved_state_is_pytorchs_byte_for_byte(drawn):
     ours, theirs = Generator().manual_seed(11), torch.Generator().manual_seed(11)
     uniform(drawn, generator=ours), torch.rand(drawn, generator=theirs)
-    np.testing.assert_array_equal(ours.get_state(), torch_bytes(theirs))
+    np.testing.assert_array_equal(our_bytes(ours), torch_bytes(theirs))
 
 
 def test_the_kept_half_of_a_pair_is_part_of_the_state():
     ours, theirs = Generator().manual_seed(11), torch.Generator().manual_seed(11)
     normal(3, generator=ours), torch.randn(3, generator=theirs)
-    np.testing.assert_array_equal(ours.get_state(), torch_bytes(theirs))
+    np.testing.assert_array_equal(our_bytes(ours), torch_bytes(theirs))
     ours.manual_seed(4)
     assert ours.next_normal is None
 
@@ -74,13 +79,13 @@ def test_states_travel_to_pytorch_and_back(drawn):
     ours = Generator().set_state(theirs.get_state())
     assert ours.initial_seed() == 5
     np.testing.assert_array_equal(normal(5, generator=ours), torch.randn(5, generator=theirs).numpy())
-    back = torch.Generator().set_state(torch.from_numpy(ours.get_state()))
+    back = torch.Generator().set_state(torch.from_numpy(our_bytes(ours)))
     np.testing.assert_array_equal(uniform(9, generator=ours), torch.rand(9, generator=back).numpy())
 
 
 def test_a_state_of_the_wrong_kind_changes_nothing():
     generator = Generator().manual_seed(1)
-    state = generator.get_state()
+    state = our_bytes(generator)
     with pytest.raises(RuntimeError, match="size 5056 but found the input RNG state size to be 7"):
         generator.set_state(state[:7])
     with pytest.raises(TypeError, match="dtype uint8, but got float64"):
@@ -90,7 +95,7 @@ def test_a_state_of_the_wrong_kind_changes_nothing():
         broken[place] = value
         with pytest.raises(RuntimeError, match="Invalid mt19937 state"):
             generator.set_state(broken)
-    np.testing.assert_array_equal(generator.get_state(), state)
+    np.testing.assert_array_equal(our_bytes(generator), state)
 
 
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g)), Generator.clone_state])
@@ -110,7 +115,8 @@ def test_the_shared_stream_is_pytorchs():
     assert mr.initial_seed() == 21
     np.testing.assert_array_equal(uniform(5), torch.rand(5).numpy())
     state = mr.get_rng_state()
-    np.testing.assert_array_equal(state, torch.get_rng_state().numpy())
+    assert isinstance(state, minigrad.Tensor) and state.dtype == minigrad.uint8
+    np.testing.assert_array_equal(state.numpy(), torch.get_rng_state().numpy())
     first = uniform(4)
     mr.set_rng_state(state)
     np.testing.assert_array_equal(uniform(4), first)
@@ -175,6 +181,14 @@ def test_a_forked_child_draws_though_a_thread_held_the_lock():
     leave.set()
     holder.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_state_may_be_bytes_in_an_array_too():
+    generator = Generator().manual_seed(6)
+    state = our_bytes(generator)
+    first = uniform(3, generator=generator)
+    np.testing.assert_array_equal(uniform(3, generator=generator.set_state(state)), first)
+    np.testing.assert_array_equal(uniform(3, generator=generator.set_state(torch.from_numpy(state))), first)
 
 
 def test_repr_names_device_and_seed():
