@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
 import sys
 import time
@@ -44,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Do what the parsed options say."""
-    faulthandler.enable()  # a kernel that crashes at least says where
+    with contextlib.suppress(OSError):  # a stream without a file descriptor
+        faulthandler.enable()  # a kernel that crashes at least says where
     progress = progress_bar() if sys.stderr.isatty() else None
     try:
         if options.course:

@@ -136,16 +136,28 @@ def conv2d_relu_max_pool2d_grad(
     """
     y = conv2d(x, w, b, window, groups)
     winners = decided_winners(y, pool, x.dtype)
-    g = np.zeros(y.value.size)
+    g, sizes = np.zeros(y.value.size), np.zeros(y.value.size)
     h, width = y.value.shape[2:]
     for place, cell in enumerate(winners.reshape(-1).tolist()):
         if cell >= 0:  # -1: relu gave 0, and nothing flows
-            g[place // (winners.shape[2] * winners.shape[3]) * h * width + cell] += gy.reshape(-1)[place]
-    g = g.reshape(y.value.shape)
+            at = place // (winners.shape[2] * winners.shape[3]) * h * width + cell
+            g[at] += gy.reshape(-1)[place]
+            sizes[at] += abs(gy.reshape(-1)[place])
+    g, sizes = g.reshape(y.value.shape), sizes.reshape(y.value.shape)
+
+    def inexact(gradient: Expected, magnitude: Expected) -> Expected:
+        """g is a sum of up to `taps` gradients that may cancel: their magnitudes, not g's own, bound its rounding."""
+        return Expected(gradient.value, gradient.scale + (pool.taps + 2) * magnitude.value)
+
+    rest = window, groups
     return (
-        conv2d_input_grad(g, w, x.shape, window, groups) if needs[0] else None,
-        conv2d_weight_grad(g, x, w.shape, window, groups) if needs[1] else None,
-        conv2d_bias_grad(g) if needs[2] else None,
+        inexact(conv2d_input_grad(g, w, x.shape, *rest), conv2d_input_grad(sizes, np.abs(w), x.shape, *rest))
+        if needs[0]
+        else None,
+        inexact(conv2d_weight_grad(g, x, w.shape, *rest), conv2d_weight_grad(sizes, np.abs(x), w.shape, *rest))
+        if needs[1]
+        else None,
+        inexact(conv2d_bias_grad(g), conv2d_bias_grad(sizes)) if needs[2] else None,
     )
 
 
