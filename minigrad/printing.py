@@ -64,21 +64,17 @@ class Formatter:
         if not self.floating:
             self.width = max((len(str(v)) for v in values.tolist()), default=1)
             return
-        digits = _options.precision
         finite = values[np.isfinite(values) & (values != 0)]
-        if finite.size:
-            size = np.abs(finite.astype(np.float64))
-            low, high = float(size.min()), float(size.max())
-            self.whole = bool((finite == np.ceil(finite)).all())
-            self.scientific = high / low > 1000.0 or high > 1e8 or (not self.whole and low < 1e-4)
+        self.whole = bool((finite == np.ceil(finite)).all())
+        if not finite.size:
+            return
+        size = np.abs(finite.astype(np.float64))
+        low, high = float(size.min()), float(size.max())
+        self.scientific = bool(high / low > 1000.0 or high > 1e8 or low < 1e-4)
         if _options.sci_mode is not None:
             self.scientific = _options.sci_mode
-        if finite.size == 0 and values.size:
-            self.whole = bool((values == 0).any()) or not values.size
-        shown = finite.tolist() if finite.size else []
-        self.width = max((len(self._one(v, digits)) for v in shown), default=1)
-        if self.whole and not self.scientific and finite.size and not np.isfinite(values).all():
-            self.width = max(self.width, 4 if np.isneginf(values).any() else 3)
+        # Zeros and what is not finite do not widen the columns.
+        self.width = max(len(self._one(v, _options.precision)) for v in finite.tolist())
 
     def _one(self, v: float, digits: int) -> str:
         if self.scientific:

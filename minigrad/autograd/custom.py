@@ -125,7 +125,7 @@ class Context(Op):
                 f"function {self.name}Backward returned an incorrect number of gradients "
                 f"(expected {len(self.needs)}, got {len(grads)})"
             )
-        checked = []
+        checked: list[Any] = []
         for i, (g, need, shape) in enumerate(zip(grads, self.needs, self.input_shapes, strict=True)):
             if g is None or not need:
                 checked.append(None)
