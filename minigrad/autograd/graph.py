@@ -165,9 +165,11 @@ class Op:
         """
         self.order = stamp()
         self.hooks = self.memory = self.shapes = None
-        variables = [v if isinstance(v, Variable) else None for v in inputs]
-        self.needs = tuple([v is not None and v.tracked for v in variables])
-        self.edges = tuple([None if v is None or not v.tracked else v if v.node is None else v.node for v in variables])
+        edges = [
+            (v if v.node is None else v.node) if isinstance(v, Variable) and v.tracked else None for v in inputs
+        ]
+        self.edges = tuple(edges)
+        self.needs = tuple([edge is not None for edge in edges])
         self.inputs = inputs if self.keeps else ()
         if Clock.anomaly:
             self.where = user_stack()

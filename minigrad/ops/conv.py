@@ -6,12 +6,15 @@ linear too, and their gradients are again among the three.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from minigrad.errors import ShapeError
 from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of, check_same_dtype, device_error
 from minigrad.ops.shape import pad, reshape, unsqueeze
 from minigrad.window import Pair, Window, conv_out_size, conv_window, pair
+
+Shape = tuple[int, ...]
 
 
 class Conv2d(Nary):
@@ -155,21 +158,33 @@ def conv2d(
         raise device_error(x, w)
     if x.dtype is not w.dtype:
         check_same_dtype("conv2d", ("input", "weight"), x, w)
-    check_groups("conv2d", x.shape, w.shape, groups)
     if bias is not None:
         check_bias("conv2d", bias, w)
-    kernel, steps, gaps = w.shape[2:], pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
     if isinstance(padding, str):
-        input, sides = pad_by_name("conv2d", input, kernel, steps, padding, gaps)
-    else:
-        sides = pair("conv2d", "padding", padding)
-    window = conv_window("conv2d", kernel, steps, sides, gaps)
-    if min(x.shape[1:]) < 1:
-        raise ShapeError(
-            f"Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got: {list(x.shape)}"
-        )
-    conv_out_size("conv2d", window, *input.array.shape[2:])
+        steps, gaps = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
+        input, padding = pad_by_name("conv2d", input, w.shape[2:], steps, padding, gaps)
+        x = input.array
+    try:
+        window = _checked_window(x.shape, w.shape, stride, padding, dilation, groups)
+    except TypeError:  # a list cannot be looked up; anything else that is wrong is said again
+        window = _checked_window.__wrapped__(x.shape, w.shape, stride, padding, dilation, groups)
     return default_op(window, groups).apply(input, weight, bias)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _checked_window(x: Shape, w: Shape, stride: Any, padding: Any, dilation: Any, groups: int) -> Window:
+    """conv2d's window, if shapes and numbers fit together; looked up when the same layer comes again."""
+    check_groups("conv2d", x, w, groups)
+    steps, sides, gaps = (
+        pair("conv2d", name, v) for name, v in (("stride", stride), ("padding", padding), ("dilation", dilation))
+    )
+    window = conv_window("conv2d", w[2:], steps, sides, gaps)
+    if min(x[1:]) < 1:
+        raise ShapeError(
+            f"Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got: {list(x)}"
+        )
+    conv_out_size("conv2d", window, *x[2:])
+    return window
 
 
 def check_groups(op: str, x: tuple[int, ...], w: tuple[int, ...], groups: int) -> None:

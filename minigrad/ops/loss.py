@@ -11,7 +11,7 @@ from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.activation import log_softmax, softmax
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, as_array, backend_of, wrap
+from minigrad.ops.base import Array, Grads, Nary, Tensor, Variable, as_array, backend_of, wrap
 from minigrad.ops.index import gather
 from minigrad.ops.logic import where
 from minigrad.ops.reduce import Spread, mean, sum
@@ -27,8 +27,9 @@ class CrossEntropy(Nary):
         self.target, self.average = target, average
 
     def forward(self, x: Array) -> Array:
+        check_classes("cross_entropy", self.target, x.shape[1])
         losses, self.saved = backend_of(x).cross_entropy(x, self.target)
-        return as_array(losses.mean(), x) if self.average else losses
+        return as_array(losses.sum() / losses.dtype.type(len(losses)), x) if self.average else losses
 
     def backward(self, gy: Tensor) -> Grads:
         if self.average:
@@ -80,8 +81,7 @@ def cross_entropy(
     if input.array.shape == target.array.shape and target.array.dtype.kind not in "iub":
         return _with_probabilities(input, target, weight, reduction, label_smoothing)
     x, target_array, shape = _as_rows("cross_entropy", input, target)
-    if weight is None and label_smoothing == 0.0 and not (target_array == ignore_index).any():
-        check_classes("cross_entropy", target_array, x.array.shape[1])
+    if weight is None and label_smoothing == 0.0 and not _ignores(target_array, ignore_index):
         if reduction == "mean" and target_array.size:
             return CrossEntropy(target_array, True).apply(x)
         losses = CrossEntropy(target_array, False).apply(x)
@@ -162,13 +162,19 @@ def _as_rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array, tup
     return input, t.reshape(-1).astype(np.int64), t.shape
 
 
+def _ignores(target: Array, ignore_index: int) -> bool:
+    """Whether any target is to be ignored."""
+    return bool((target == ignore_index).any())
+
+
 def check_classes(op: str, target: Array, classes: int) -> None:
     """Whether every class index exists.
 
     Raises:
         IndexError: naming the first one that does not.
     """
-    if target.size and (int(target.min()) < 0 or int(target.max()) >= classes):
+    # One reduction instead of two: as unsigned numbers, negative ones are the largest.
+    if target.size and target.view(f"u{target.dtype.itemsize}").max() >= classes:
         bad = target[(target < 0) | (target >= classes)]
         raise IndexError(f"{op}(): Target {int(bad[0])} is out of bounds: class indices go from 0 to {classes - 1}.")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from minigrad.errors import DtypeError, ShapeError
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of
+from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, backend_of
 from minigrad.ops.shape import reshape, unsqueeze
 from minigrad.window import Window, pair, pool_out_size, pool_window
+
+Shape = tuple[int, ...]
 
 
 class MaxPool2d(Nary):
@@ -149,10 +152,18 @@ def avg_pool2d(
     return AvgPool2d(window, count_include_pad, divisor_override).apply(input)
 
 
-def checked_window(
-    op: str, shape: tuple[int, ...], kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+def checked_window(op: str, shape: Shape, *numbers: Any) -> Window:
+    """A pooling's window (kernel, stride, padding, dilation, ceil_mode), checked against the image."""
+    try:
+        return _checked_window(op, shape, *numbers)
+    except TypeError:  # a list cannot be looked up; anything else that is wrong is said again
+        return _checked_window.__wrapped__(op, shape, *numbers)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _checked_window(
+    op: str, shape: Shape, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Window:
-    """A pooling's window, checked against the image."""
     size = pair(op, "kernel_size", kernel)
     steps = size if stride is None or stride in ((), []) else pair(op, "stride", stride)
     window = pool_window(op, size, steps, pair(op, "padding", padding), pair(op, "dilation", dilation), bool(ceil_mode))
