@@ -83,6 +83,12 @@ def test_links_lead_somewhere(page):
     assert not broken
 
 
+def test_every_page_is_listed():
+    listed = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = [p.name for p in (ROOT / "docs").glob("*.md") if p.name != "index.md"]
+    assert not [name for name in pages if f"({name})" not in listed], "say in docs/index.md who should read it"
+
+
 def anchors(path):
     """The names under which a page's headings can be reached."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M)
