@@ -1,6 +1,7 @@
 """DataLoader, samplers and collation against PyTorch's: the same batches in the same order, the same draws."""
 
 import collections
+import collections.abc
 import gc
 import multiprocessing
 import os
@@ -46,7 +47,7 @@ def plain(value, lib):
     if isinstance(value, np.ndarray):
         return "array", value.dtype.str, value.tolist()
     if isinstance(value, collections.abc.Mapping):
-        return type(value).__name__, {key: plain(v, lib) for key, v in value.items()}
+        return type(value).__name__, {key: plain(value[key], lib) for key in value}
     if isinstance(value, (list, tuple, collections.deque)):
         return type(value).__name__, [plain(v, lib) for v in value]
     return value
@@ -154,6 +155,29 @@ def test_samplers(name):
     agree(scenario)
 
 
+class Frozen(collections.abc.Mapping):
+    """A mapping that cannot be made of another."""
+
+    def __init__(self, i, j):
+        self.i = i
+
+    def __getitem__(self, key):
+        return {"i": self.i}[key]
+
+    def __iter__(self):
+        return iter(["i"])
+
+    def __len__(self):
+        return 1
+
+
+class Items(Frozen):
+    """One that can."""
+
+    def __init__(self, items):
+        self.i = items["i"]
+
+
 SAMPLES = {
     "int": lambda i: i,
     "float": lambda i: i / 3,
@@ -173,6 +197,8 @@ SAMPLES = {
     "default dict": lambda i: collections.defaultdict(list, a=i),
     "named tuple": lambda i: Point(i, np.float64(i)),
     "nested": lambda i: ((i, [i, (i, {"k": i})]), "t"),
+    "frozen mapping": lambda i: Frozen(i, i),
+    "mapping": lambda i: Items({"i": i}),
     "deque": lambda i: collections.deque([i, 2 * i]),
     "empty tuple": lambda i: (),
     "range": lambda i: range(i, i + 3),

@@ -12,6 +12,7 @@ import sys
 import tarfile
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -397,6 +398,15 @@ def test_two_processes_at_once_download_once(tmp_path, server):
     for process in processes:
         process.join(30)
     assert sorted(server.asked) == ["/train-images-idx3-ubyte.gz", "/train-labels-idx1-ubyte.gz"]
+
+
+def test_the_lock_where_there_is_no_fcntl(tmp_path, mirrored, monkeypatch):
+    calls = []
+    windows = SimpleNamespace(LK_LOCK="lock", LK_UNLCK="unlock", locking=lambda file, what, size: calls.append(what))
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", windows)
+    assert len(Small(tmp_path)) == 5
+    assert calls == ["lock", "unlock"] * 2
 
 
 def test_an_interrupted_download_leaves_no_part(tmp_path, mirrored, monkeypatch):

@@ -44,6 +44,7 @@ DRAWS = {
     "normal std": (lambda n, t: d.normal(n, 0.0, 0.05, t), lambda e: e.normal_(0.0, 0.05)),
     "normal std 0": (lambda n, t: d.normal(n, 5.0, 0.0, t), lambda e: e.normal_(5.0, 0.0)),
     "log_normal": (lambda n, t: d.log_normal(n, 0.3, 1.7, t), lambda e: e.log_normal_(0.3, 1.7)),
+    "log_normal beyond": (lambda n, t: d.log_normal(n, 700.0, 30.0, t), lambda e: e.log_normal_(700.0, 30.0)),
     "exponential": (lambda n, t: d.exponential(n, 1.3, t), lambda e: e.exponential_(1.3)),
     "cauchy": (lambda n, t: d.cauchy(n, 0.3, 1.7, t), lambda e: e.cauchy_(0.3, 1.7)),
     "geometric": (lambda n, t: d.geometric(n, 0.3, t), lambda e: e.geometric_(0.3)),
