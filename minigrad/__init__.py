@@ -93,14 +93,12 @@ from minigrad.ops.arithmetic import (
 )  # fmt: skip
 from minigrad.ops.conv import col2im, im2col
 from minigrad.ops.elementwise import (
-    absolute,
     acos,
     acosh,
     asin,
     asinh,
     atan,
     atanh,
-    clamp,
     cos,
     cosh,
     exp,
@@ -109,7 +107,6 @@ from minigrad.ops.elementwise import (
     log1p,
     log2,
     log10,
-    pow,
     reciprocal,
     rsqrt,
     sin,
@@ -117,6 +114,7 @@ from minigrad.ops.elementwise import (
     sqrt,
     tan,
 )  # fmt: skip
+from minigrad.ops.extreme import amax, amin, argmax, argmin, logsumexp, max, min, norm
 from minigrad.ops.fused import conv2d, fusion, max_pool2d, relu, set_fusion
 from minigrad.ops.index import (
     gather,
@@ -155,28 +153,19 @@ from minigrad.ops.logic import (
     where,
 )  # fmt: skip
 from minigrad.ops.matmul import addmm, baddbmm, bmm, diagonal, dot, einsum, matmul, mm, mv, outer, tensordot
+from minigrad.ops.power import absolute, clamp, pow
 from minigrad.ops.reduce import (
     all,
-    amax,
-    amin,
     any,
-    argmax,
-    argmin,
     count_nonzero,
-    cumprod,
-    cumsum,
-    logsumexp,
-    max,
     mean,
-    min,
-    norm,
-    prod,
     std,
     std_mean,
     sum,
     var,
     var_mean,
 )  # fmt: skip
+from minigrad.ops.scan import cumprod, cumsum, prod
 from minigrad.ops.shape import (
     broadcast_to,
     clone,
@@ -217,6 +206,7 @@ for _alias, _name in _ALIASES.items():
 
 # What is heavy, or seldom used, is loaded when it is first asked for.
 _LAZY = ("cuda", "datasets", "func", "io", "models", "nn", "optim", "special", "testing", "transforms", "utils")
+_FROM = {"load": "io", "save": "io"}
 
 
 def __getattr__(name: str) -> _Any:
@@ -226,6 +216,8 @@ def __getattr__(name: str) -> _Any:
         from minigrad.dtypes import bfloat16
 
         return bfloat16()
+    if name in _FROM:
+        return getattr(_import_module(f"minigrad.{_FROM[name]}"), name)
     found = _surface.function(name)
     if found is not None:
         globals()[name] = found

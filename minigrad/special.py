@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from minigrad.ops import activation, elementwise, logic, pointwise, reduce, special
+from minigrad.ops import activation, elementwise, extreme, logic, pointwise, special
 
 _PLACES = {
     activation: "log_softmax softmax expit=sigmoid",
     elementwise: "expm1 log1p",
     logic: "round",
     pointwise: "exp2 logit sinc xlog1py xlogy",
-    reduce: "logsumexp",
+    extreme: "logsumexp",
     special: "bessel_j0 bessel_j1 bessel_y0 bessel_y1 digamma entr erf erfc erfcx erfinv i0 i0e i1 i1e log_ndtr "
     "modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 ndtr ndtri polygamma "
     "scaled_modified_bessel_k0 scaled_modified_bessel_k1 spherical_bessel_j0 zeta "

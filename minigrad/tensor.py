@@ -14,7 +14,22 @@ from minigrad.autograd.engine import backward as run_backward
 from minigrad.autograd.graph import Duties, Variable
 from minigrad.device import backend_for, device
 from minigrad.errors import DeviceError, DtypeError, GraphError, ShapeError
-from minigrad.ops import activation, arithmetic, elementwise, fused, index, inplace, join, logic, matmul, reduce, shape
+from minigrad.ops import (
+    activation,
+    arithmetic,
+    elementwise,
+    extreme,
+    fused,
+    index,
+    inplace,
+    join,
+    logic,
+    matmul,
+    power,
+    reduce,
+    scan,
+    shape,
+)  # fmt: skip
 from minigrad.ops.base import cast, normal_axis, wrap
 from minigrad.registry import backend_of
 
@@ -458,9 +473,9 @@ class Tensor(Variable):
 
     __add__ = __radd__ = arithmetic.add
     __mul__ = __rmul__ = arithmetic.mul
-    __sub__, __truediv__, __pow__ = arithmetic.sub, arithmetic.div, elementwise.pow
+    __sub__, __truediv__, __pow__ = arithmetic.sub, arithmetic.div, power.pow
     __floordiv__, __mod__, __matmul__ = arithmetic.floor_divide, arithmetic.remainder, matmul.matmul
-    __neg__, __abs__, __invert__ = arithmetic.neg, elementwise.absolute, logic.bitwise_not
+    __neg__, __abs__, __invert__ = arithmetic.neg, power.absolute, logic.bitwise_not
     __and__ = __rand__ = logic.bitwise_and
     __or__ = __ror__ = logic.bitwise_or
     __xor__ = __rxor__ = logic.bitwise_xor
@@ -482,7 +497,7 @@ class Tensor(Variable):
         return arithmetic.div(other, self)
 
     def __rpow__(self, other: Any) -> Tensor:
-        return elementwise.pow(other, self)
+        return power.pow(other, self)
 
     def __rfloordiv__(self, other: Any) -> Tensor:
         return arithmetic.floor_divide(other, self)
@@ -593,10 +608,13 @@ METHODS = {
     logic: "eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not "
     "floor ceil trunc round sign nonzero",
     elementwise: "exp expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh asinh acosh "
-    "atanh absolute pow clamp",
+    "atanh",
+    power: "absolute pow clamp",
     activation: "sigmoid tanh softmax log_softmax",
     fused: "relu",
-    reduce: "sum mean var std prod cumsum cumprod logsumexp max min amax amin argmax argmin norm any all count_nonzero",
+    reduce: "sum mean var std any all count_nonzero",
+    scan: "prod cumsum cumprod",
+    extreme: "max min amax amin argmax argmin logsumexp norm",
     shape: "reshape view flatten unflatten permute transpose t movedim squeeze unsqueeze expand broadcast_to sum_to_size "
     "narrow flip roll clone contiguous",
     join: "split chunk unbind repeat tile",

@@ -11,12 +11,12 @@ from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, mul, sub
 from minigrad.ops.base import Tensor, backend_of, broadcast_error, cast, normal_axis, wrap
-from minigrad.ops.elementwise import pow
 from minigrad.ops.index import index_select
 from minigrad.ops.join import cat, stack
 from minigrad.ops.logic import where
 from minigrad.ops.matmul import DiagonalEmbed, bmm, dot, matmul, mv, outer, tensordot
 from minigrad.ops.matmul import diagonal as diagonal_of
+from minigrad.ops.power import pow
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import expand, narrow, reshape
 

@@ -12,10 +12,11 @@ from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.activation import log_softmax, sigmoid, softmax, tanh
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
 from minigrad.ops.base import Array, Grads, Tensor, Unary, backend_of, normal_axis, wrap
-from minigrad.ops.elementwise import Math, absolute, clamp, exp
+from minigrad.ops.elementwise import Math, exp
 from minigrad.ops.fused import relu
 from minigrad.ops.join import chunk
 from minigrad.ops.logic import where
+from minigrad.ops.power import absolute, clamp
 from minigrad.ops.shape import reshape
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, div, maximum, mul, sub
 from minigrad.ops.base import Tensor, backend_of, wrap
-from minigrad.ops.elementwise import clamp
+from minigrad.ops.extreme import norm
 from minigrad.ops.index import getitem
 from minigrad.ops.matmul import matmul
-from minigrad.ops.reduce import norm, sum
+from minigrad.ops.power import clamp
+from minigrad.ops.reduce import sum
 from minigrad.ops.shape import expand, permute, reshape
 
 

@@ -10,12 +10,13 @@ from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, div, minimum, mul, neg, sub
 from minigrad.ops.base import Array, Grads, Nary, Tensor, backend_of, wrap
-from minigrad.ops.elementwise import absolute, clamp, exp, log, log1p, sqrt
+from minigrad.ops.elementwise import exp, log, log1p, sqrt
 from minigrad.ops.index import gather
 from minigrad.ops.logic import where
 from minigrad.ops.loss import check_classes, check_reduction, reduced, warn_sizes
 from minigrad.ops.nn_activation import logsigmoid
 from minigrad.ops.nn_distance import pairwise_distance
+from minigrad.ops.power import absolute, clamp
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.shape import reshape, unsqueeze
 

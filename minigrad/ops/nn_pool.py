@@ -10,11 +10,11 @@ from minigrad.errors import ShapeError
 from minigrad.ops.activation import relu
 from minigrad.ops.arithmetic import mul
 from minigrad.ops.base import Array, Tensor, backend_of, wrap
-from minigrad.ops.elementwise import absolute, pow
 from minigrad.ops.logic import sign
 from minigrad.ops.matmul import matmul
 from minigrad.ops.nn_conv import numbers
 from minigrad.ops.pool import MaxPool2dGather, avg_pool2d, max_pool2d, max_unpool2d
+from minigrad.ops.power import absolute, pow
 from minigrad.ops.reduce import mean
 from minigrad.ops.shape import pad, reshape, squeeze, transpose, unsqueeze
 

@@ -15,10 +15,11 @@ from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import div, mul, sub
 from minigrad.ops.base import Array, Tensor, Variable, backend_of, cast, normal_axis, wrap
+from minigrad.ops.extreme import ValuesIndices, amax, amin
 from minigrad.ops.index import GatherAlong
 from minigrad.ops.logic import eq, where
 from minigrad.ops.pointwise import isnan, lerp
-from minigrad.ops.reduce import ValuesIndices, amax, amin, sum
+from minigrad.ops.reduce import sum
 from minigrad.ops.shape import movedim, reshape, squeeze
 
 

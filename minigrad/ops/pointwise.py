@@ -9,8 +9,9 @@ from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
 from minigrad.ops.base import Array, Binary, Grads, Tensor, Variable, as_array, backend_of, cast, wrap
-from minigrad.ops.elementwise import Math, absolute, clamp, exp, log, log1p, pow
+from minigrad.ops.elementwise import Math, exp, log, log1p
 from minigrad.ops.logic import eq, ge, le, logical_and, logical_not, logical_or, lt, ne, sign, trunc, where
+from minigrad.ops.power import absolute, clamp, pow
 from minigrad.ops.shape import expand
 
 

@@ -10,12 +10,15 @@ import numpy as np
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, div, mul, sub
 from minigrad.ops.base import Array, Grads, Tensor, Unary, Variable, backend_of, cast, normal_axes, normal_axis, wrap
-from minigrad.ops.elementwise import clamp, exp, sqrt
+from minigrad.ops.elementwise import exp, sqrt
+from minigrad.ops.extreme import norm
 from minigrad.ops.join import cat
 from minigrad.ops.logic import logical_not, where
 from minigrad.ops.matmul import matmul
 from minigrad.ops.pointwise import floating, isnan
-from minigrad.ops.reduce import cumsum, norm, sum
+from minigrad.ops.power import clamp
+from minigrad.ops.reduce import sum
+from minigrad.ops.scan import cumsum
 from minigrad.ops.shape import flip, narrow, reshape, transpose, unsqueeze
 
 
