@@ -19,7 +19,7 @@ import minigrad
 PAGES = pages()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SHELL = ("console", "bash", "sh", "shell")
-TOOLS = {"git", "cd", "export", "pre-commit", "uv", "nvidia-smi", "ls", "cat", "cp"}
+TOOLS = {"git", "cd", "cp", "export", "source", "pre-commit", "uv", "nvidia-smi", "ls", "cat"}
 SUFFIXES = "py|pyi|md|toml|yaml|cu|cuh|cpp|h|sh|txt"
 FILE = re.compile(rf"^[\w./-]*\w\.(?:{SUFFIXES})$")
 FOLDER = re.compile(r"^(?:[\w.-]+/)+$")
