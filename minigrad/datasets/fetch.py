@@ -82,7 +82,10 @@ def obtain(
             f"Looked for {resource.name} in: {_listed(folders)}"
         )
     folder = (Path(root).expanduser() if root else cache_folder()) / layouts[0]
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataUnavailable(f"{title}: {resource.name} has no place to be downloaded to: {error}") from error
     with locked(folder):
         target = folder / resource.name
         if not target.is_file():  # another process may have been faster

@@ -57,7 +57,7 @@ def uniform(
                 first = np.float32(low)
                 x = _normal.fma32(x, np.float32(high) - first, first)
             part[...] = x
-    if dtype.itemsize < 8 or not unit_range:  # rounding may have reached the upper bound, which is excluded
+    if dtype.itemsize == 2 or not unit_range:  # rounding may have reached the upper bound, which is excluded
         out[out == np.asarray(high).astype(dtype)] = low
     return out.reshape(dims)
 
@@ -168,6 +168,9 @@ def _log(x: float) -> float:
 
 def bernoulli(shape: Shape, p: float, dtype: DtypeLike = np.float32, generator: Generator | None = None) -> Array:
     """Ones with probability p, zeros otherwise: dropout's mask. A long word for each.
+
+    This is PyTorch's own stream. On Intel processors alone it takes such masks from MKL's generator instead, seeded
+    by one word, and they are other masks there.
 
     Raises:
         ValueError: p is outside [0, 1].

@@ -348,6 +348,13 @@ def test_no_network_is_one_clear_error(tmp_path, monkeypatch):
     assert isinstance(caught.value, FileNotFoundError) and isinstance(caught.value, RuntimeError)
 
 
+def test_no_place_for_a_download(tmp_path, mirrored):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataUnavailable, match="train-images-idx3-ubyte.gz has no place to be downloaded to"):
+        Small(tmp_path / "file/below")
+    assert mirrored.asked == []
+
+
 def test_without_download_nothing_is_asked_for(tmp_path, mirrored):
     with pytest.raises(DataUnavailable, match="Dataset not found"):
         Small(tmp_path, download=False)

@@ -12,13 +12,15 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.context import BaseContext
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from minigrad.random import Generator
 from minigrad.utils.data.collate import default_collate, default_convert
 from minigrad.utils.data.dataset import IterableDataset
 from minigrad.utils.data.fetch import make_fetcher, to_default_device
 from minigrad.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 class _Endless:
@@ -32,7 +34,7 @@ class _Endless:
 class LoaderIterator:
     """One pass over a loader's data. Here in one process; `parallel` makes it of several."""
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: DataLoader[Any]) -> None:
         # A copy: a loader that keeps its iterator would stand in a circle with it, and only the garbage
         # collector, in no useful order, would end the workers.
         self.loader = copy.copy(loader)
@@ -65,7 +67,7 @@ class LoaderIterator:
         return self.fetcher.fetch(next(self.numbers))
 
 
-class DataLoader:
+class DataLoader(Generic[T_co]):
     """Batches of a dataset, pass after pass.
 
     Args:

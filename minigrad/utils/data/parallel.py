@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class ParallelIterator(LoaderIterator):
     """One pass from several processes, or, restarted, one after another."""
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: DataLoader[Any]) -> None:
         self.workers: list[Any] = []
         self.requests: list[Any] = []
         self.closed = False
@@ -60,7 +60,7 @@ class ParallelIterator(LoaderIterator):
         for _ in range(self.loader.prefetch_factor * len(self.workers)):  # type: ignore[operator]
             self._ask()
 
-    def restart(self, loader: DataLoader) -> None:
+    def restart(self, loader: DataLoader[Any]) -> None:
         """Begin another pass with the same workers."""
         if self.closed:
             raise RuntimeError("DataLoader: the workers of this iterator have ended")
