@@ -125,11 +125,20 @@ struct Output {
     explicit Output(const std::vector<int64_t>& shape) : Output(shape.data(), int(shape.size())) {}
 };
 
+// Take the GIL back. Python ends a daemon thread here if the interpreter is going down.
+void take_gil(PyThreadState* state);
+
 // The GIL is free while a kernel runs; the arrays are held by the caller's frame.
 template <class Work>
 void without_gil(Work work) {
-    py::gil_scoped_release release;
-    work();
+    PyThreadState* state = PyEval_SaveThread();
+    try {
+        work();
+    } catch (...) {
+        take_gil(state);
+        throw;
+    }
+    take_gil(state);
 }
 
 // ------------------------------------------------------------------ windows

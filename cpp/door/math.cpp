@@ -1,4 +1,6 @@
 // Matrices, activations and losses.
+#include <cstdlib>
+
 #include "arrays.h"
 
 namespace minigrad::door {
@@ -26,6 +28,10 @@ struct MatrixInput {
         } else if (whole && (down == item || rows <= 1)) {
             row_step = 1;
             col_step = along / item;
+        } else if (std::abs(down) < std::abs(along)) {  // a copy keeps the order: the same way through the kernels
+            keep = Input<T>(h.attr("T")).array;
+            row_step = 1;
+            col_step = rows;
         } else {
             keep = Input<T>(h).array;
             row_step = cols;

@@ -1,6 +1,8 @@
 // Instruction set, threads, memory, and the arrays that live in the arena.
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include <cstdlib>
-#include <cstring>
 
 #include "../runtime/arena.h"
 #include "../runtime/threads.h"
@@ -59,6 +61,20 @@ const Kernels<float>& kernels<float>() {
 template <>
 const Kernels<double>& kernels<double>() {
     return chosen->f64;
+}
+
+// Python's way to end the thread is to unwind its stack, through our frames and their arrays, without
+// the GIL. It rests here instead until the process is gone.
+void take_gil(PyThreadState* state) {
+#ifdef __GLIBCXX__
+    try {
+        PyEval_RestoreThread(state);
+    } catch (abi::__forced_unwind&) {
+        for (;;) pause();
+    }
+#else
+    PyEval_RestoreThread(state);
+#endif
 }
 
 ConvAlgorithm conv_algorithm() { return algorithm; }
@@ -174,6 +190,7 @@ void add_runtime(py::module_& m) {
     });
     m.def("reset_peak_memory", arena_reset_peak);
     m.def("empty_cache", arena_empty);
+    m.def("guard_arena", arena_guard, "For tests: every block ends at a page that nobody may touch.");
     m.def("raise_in_worker", [](int64_t count, int64_t which) {  // for the tests of the thread pool
         int64_t job = which;
         without_gil([&] {

@@ -120,6 +120,8 @@ MG_INLINE int64_t pool_grain(const PoolShape& s) { return grain_of(s.oh * s.ow *
 template <class T>
 void max_pool(const PoolShape& s, const T* x, T* y, int64_t* indices) {
     const WindowShape& win = s.window;
+    // A dilated window may straddle a small image and see none of it: -inf, and still a cell of the image.
+    const bool can_miss = (win.ph && win.dh > s.h) || (win.pw && win.dw > s.w);
     Scratch<int64_t> place(win.kh * win.kw);  // of every tap, from the window's corner
     for (int64_t t = 0; t < win.kh * win.kw; ++t) place.data[t] = t / win.kw * win.dh * s.w + t % win.kw * win.dw;
     parallel(s.planes, pool_grain(s), [&](int64_t begin, int64_t end) {
@@ -132,6 +134,11 @@ void max_pool(const PoolShape& s, const T* x, T* y, int64_t* indices) {
                 __builtin_memcpy(code, &winner, sizeof winner);
                 const int64_t corner = (oy * win.sh - win.ph) * s.w + ox * win.sw - win.pw;
                 for (int64_t i = 0; i < count; ++i) out[oy * s.ow + ox + i] = corner + i * win.sw + place.data[code[i]];
+                if (can_miss)
+                    for (int64_t i = 0; i < count; ++i) {
+                        int64_t& index = out[oy * s.ow + ox + i];
+                        index = smaller(larger<int64_t>(index, 0), s.h * s.w - 1);
+                    }
             });
         }
     });

@@ -2,8 +2,10 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <map>
 #include <mutex>
 #include <new>
 
@@ -23,6 +25,8 @@ struct Arena {
     std::mutex mutex;
     Block* waiting[classes] = {};
     ArenaStats stats = {};
+    bool guarded = false;
+    std::map<void*, void*> guards;  // guarded block -> its mapping
 };
 Arena& arena = *new Arena;  // never destroyed: arrays outlive static objects
 
@@ -55,12 +59,28 @@ void* fresh_block(size_t bytes) {
     return block;
 }
 
+size_t guarded_size(size_t bytes) {
+    const size_t page = size_t(sysconf(_SC_PAGESIZE));
+    return (bytes + page - 1) / page * page + page;
+}
+
+void* guarded_block(size_t bytes) {
+    const size_t size = guarded_size(bytes), page = size_t(sysconf(_SC_PAGESIZE));
+    void* mapping = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapping == MAP_FAILED) throw std::bad_alloc();
+    char* end = static_cast<char*>(mapping) + size - page;
+    mprotect(end, page, PROT_NONE);
+    arena.guards[end - bytes] = mapping;
+    return end - bytes;
+}
+
 }  // namespace
 
 void* arena_take(size_t bytes) {
     if (bytes > too_much) throw std::bad_alloc();
     const SizeClass size = size_class(bytes);
     std::lock_guard<std::mutex> lock(arena.mutex);
+    if (arena.guarded) return guarded_block(bytes);
     ++arena.stats.requests;
     void* block = arena.waiting[size.index];
     if (block) {
@@ -80,6 +100,12 @@ void arena_release(void* block, size_t bytes) noexcept {
     if (!block) return;
     const SizeClass size = size_class(bytes);
     std::lock_guard<std::mutex> lock(arena.mutex);
+    const auto guard = arena.guards.find(block);
+    if (guard != arena.guards.end()) {
+        munmap(guard->second, guarded_size(bytes));
+        arena.guards.erase(guard);
+        return;
+    }
     static_cast<Block*>(block)->next = arena.waiting[size.index];
     arena.waiting[size.index] = static_cast<Block*>(block);
     arena.stats.allocated -= size.bytes;
@@ -105,6 +131,11 @@ void arena_empty() {
         }
     }
     arena.stats.reserved = arena.stats.allocated;
+}
+
+void arena_guard(bool on) {
+    std::lock_guard<std::mutex> lock(arena.mutex);
+    arena.guarded = on;
 }
 
 }  // namespace minigrad

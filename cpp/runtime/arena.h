@@ -22,4 +22,7 @@ ArenaStats arena_stats();
 void arena_reset_peak();
 void arena_empty();  // hand the waiting blocks back to the system
 
+// For tests: from now on every block ends right before a page that nobody may touch, and is gone once released.
+void arena_guard(bool on);
+
 }  // namespace minigrad
