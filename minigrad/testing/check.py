@@ -242,9 +242,21 @@ def _describe(run: _Run, word: Word, law: Law, case: Case, message: str) -> Fail
     operands = case.operands
     if not law.smooth:
         operands = shrink_values(operands, word.needed(), fails)
-    message = try_law(backend, word, law, operands) or message
+    message = (try_law(backend, word, law, operands) or message) + _if_alone(backend, word, law, operands)
     script = write_script(backend, run.loaded.source, case, operands, word, law, message)
     return Failure(word.name, law.name, case.dtype, message, script, case.numbers)
+
+
+STATE = " (in this run only: a fresh backend keeps the law, so this one carries something over from call to call)"
+
+
+def _if_alone(backend: Backend, word: Word, law: Law, operands: Operands) -> str:
+    """A remark for a failure that a script cannot repeat, because it takes earlier calls."""
+    try:
+        fresh = type(backend)()
+    except Exception:  # it takes arguments, or a device that is in use
+        return ""
+    return "" if any(try_law(fresh, word, law, operands) for _ in range(3)) else STATE
 
 
 def _small_failures(run: _Run, word: Word, law: Law, first: Case, fails: Callable[[Operands], bool]) -> list[Case]:

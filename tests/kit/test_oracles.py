@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from minigrad.testing import conv2d_cases, oracles, pool2d_cases, windows
 from minigrad.testing.families import WORDS
 from minigrad.testing.sampling import sample
+from minigrad.testing.words import NotApplicable
 
 t = torch.from_numpy
 
@@ -204,7 +205,11 @@ def test_fused_gradient_follows_the_winners():
         y = F.max_pool2d(y, pool.kernel, pool.stride, pool.padding, 1, pool.ceil_mode)
         close(WORDS["conv2d_relu_max_pool2d"].expected(case.operands)[0], y.detach())
         y.backward(t(case["gy"]))
-        for expected, leaf in zip(word.expected(case.operands), leaves, strict=True):
+        try:
+            gradients = word.expected(case.operands)
+        except NotApplicable:  # windows that see padding alone are exact ties
+            continue
+        for expected, leaf in zip(gradients, leaves, strict=True):
             if leaf is not None:
                 np.testing.assert_allclose(expected.value, leaf.grad, rtol=1e-9, atol=1e-11)
         compared += 1

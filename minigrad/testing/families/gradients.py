@@ -16,9 +16,10 @@ from minigrad.autograd import grad
 from minigrad.autograd.grad_mode import no_grad
 from minigrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minigrad.backend import Backend
-from minigrad.creation import as_tensor, tensor
+from minigrad.creation import tensor
 from minigrad.errors import ShapeError
 from minigrad.ops.activation import log_softmax, relu, sigmoid, softmax, tanh
+from minigrad.ops.base import wrap
 from minigrad.ops.conv import conv2d
 from minigrad.ops.loss import cross_entropy
 from minigrad.ops.matmul import linear
@@ -55,7 +56,7 @@ def _door(
 
     def call(backend: Backend, *arrays: Any) -> Any:
         with use_backend(backend), no_grad():
-            given = [None if a is None else as_tensor(a) for a in arrays[: len(tensors)]]
+            given = [None if a is None else wrap(a) for a in arrays[: len(tensors)]]
             return apply(*given, *arrays[len(tensors) :]).array
 
     def prepared(backend: Backend, operands: Operands) -> tuple[Callable[..., Any], list[Any]]:
