@@ -22,6 +22,26 @@ class CppBackend(NumpyBackend):
     device = "cpu"
     fuses = frozenset({"conv2d_relu", "conv2d_relu_max_pool2d", "linear_relu"})
 
+    # ------------------------------------------------------------------ threads and memory
+
+    def num_threads(self) -> int:
+        """How many threads kernels use: OMP_NUM_THREADS or the cores, unless it was set."""
+        return int(_cpp.num_threads())
+
+    def set_num_threads(self, count: int) -> None:
+        """Use so many threads from now on; results do not depend on it."""
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise ValueError(f"set_num_threads(): expected a positive integer, but got {count!r}")
+        _cpp.set_num_threads(count)
+
+    def memory_stats(self) -> dict[str, int]:
+        """What the arena holds, in bytes."""
+        return dict(_cpp.memory_stats())
+
+    def empty_cache(self) -> None:
+        """Give the arena's free blocks back to the system."""
+        _cpp.empty_cache()
+
     # ------------------------------------------------------------------ windows, the floor
 
     def im2col(self, x: Array, window: Window, fill: float = 0) -> Array:
@@ -177,9 +197,7 @@ class CppBackend(NumpyBackend):
         both = _cpp.batch_norm_stats(x)
         return super().batch_norm_stats(x) if both is None else both
 
-    def batch_norm_grad(
-        self, gy: Array, x: Array, w: Array, mean: Array, inv_std: Array
-    ) -> tuple[Array, Array, Array]:
+    def batch_norm_grad(self, gy: Array, x: Array, w: Array, mean: Array, inv_std: Array) -> tuple[Array, Array, Array]:
         """-> gx (N, C, H, W), gw (C,), gb (C,)"""
         all_three = _cpp.batch_norm_grad(gy, x, w, mean, inv_std)
         return super().batch_norm_grad(gy, x, w, mean, inv_std) if all_three is None else all_three

@@ -77,6 +77,7 @@ from minigrad.dtypes import (
 from minigrad.dtypes import float_ as float
 from minigrad.dtypes import int_ as int
 from minigrad.errors import BackendError, CheckpointError, DeviceError, DtypeError, GraphError, ShapeError
+from minigrad.methods import ALIASES as _ALIASES
 from minigrad.ops.activation import log_softmax, sigmoid, softmax, tanh
 from minigrad.ops.arithmetic import (
     add,
@@ -193,9 +194,10 @@ from minigrad.random import (
     seed,
     set_rng_state,
 )
+from minigrad.registry import active_backend as _active_backend
 from minigrad.registry import get_backend, list_backends, set_backend, use_backend
-from minigrad.tensor import ALIASES as _ALIASES
-from minigrad.tensor import Size, Tensor
+from minigrad.size import Size
+from minigrad.tensor import Tensor
 
 __version__ = "0.1.0"
 abs = absolute
@@ -255,7 +257,20 @@ def equal(input: Tensor, other: Tensor) -> "_Any":
 
 
 def get_num_threads() -> "_Any":
-    """How many threads kernels of the active CPU backend use."""
-    from minigrad.registry import active_backend
+    """How many threads the kernels of the active CPU backend use."""
+    return _active_backend("cpu").num_threads()
 
-    return getattr(active_backend("cpu"), "num_threads", lambda: 1)()
+
+def set_num_threads(num: "_Any") -> None:
+    """Let the kernels of the active CPU backend use so many threads. Results do not depend on it."""
+    _active_backend("cpu").set_num_threads(num)
+
+
+def memory_stats(device: "_Any" = None) -> "_Any":
+    """What the memory pool of a device's active backend holds, in bytes."""
+    return _active_backend(device).memory_stats()
+
+
+def empty_cache(device: "_Any" = None) -> None:
+    """Give memory that a device's active backend keeps for reuse back to the system."""
+    _active_backend(device).empty_cache()

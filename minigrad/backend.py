@@ -45,6 +45,20 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until all work that was handed to the device is done."""
 
+    def num_threads(self) -> int:
+        """How many threads its kernels use."""
+        return 1
+
+    def set_num_threads(self, count: int) -> None:
+        """Use so many threads from now on; a backend without threads of its own has nothing to set."""
+
+    def memory_stats(self) -> dict[str, int]:
+        """What its own memory pool holds, in bytes; empty without one."""
+        return {}
+
+    def empty_cache(self) -> None:
+        """Give memory that is kept for reuse back to the system."""
+
     def _zero(self, dtype: Any) -> Array:
         """A 0 without dimensions; made once per type, since making one takes as long as a small operation."""
         zeros: dict[Any, Array] = self.__dict__.setdefault("_zeros", {})
