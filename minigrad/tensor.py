@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
-from minigrad import dtypes, printing, surface
+from minigrad import dtypes, methods, printing
 from minigrad.autograd.engine import backward as run_backward
 from minigrad.autograd.graph import Duties, Variable
 from minigrad.device import backend_for, device
 from minigrad.errors import DeviceError, DtypeError, GraphError, ShapeError
+from minigrad.handles import GradKeeper, RemovableHandle
 from minigrad.ops import (
-    activation,
     arithmetic,
-    elementwise,
-    extreme,
     fused,
     index,
     inplace,
@@ -26,73 +22,13 @@ from minigrad.ops import (
     logic,
     matmul,
     power,
-    reduce,
-    scan,
     shape,
 )  # fmt: skip
 from minigrad.ops.base import cast, normal_axis, wrap
 from minigrad.registry import backend_of
+from minigrad.size import Size
 
 Array = Any
-
-
-class Size(tuple[int, ...]):
-    """A shape."""
-
-    __slots__ = ()
-
-    def numel(self) -> int:
-        """How many elements a tensor of this shape has."""
-        count = 1
-        for n in self:
-            count *= n
-        return count
-
-    def __repr__(self) -> str:
-        return f"minigrad.Size({list(self)})"
-
-    def __add__(self, other: Any) -> Size:
-        return Size(tuple.__add__(self, tuple(other)))
-
-    def __getitem__(self, item: Any) -> Any:
-        got = tuple.__getitem__(self, item)
-        return Size(got) if isinstance(item, slice) else got
-
-
-class RemovableHandle:
-    """What registering a hook returns: `remove()` takes it away again."""
-
-    __slots__ = ("hooks", "key")
-    next_key = count().__next__  # no key is used twice: a second remove() must not hit another hook
-
-    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
-        self.hooks = hooks
-        self.key = RemovableHandle.next_key()
-        hooks[self.key] = hook
-
-    def remove(self) -> None:
-        """Take the hook away."""
-        self.hooks.pop(self.key, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
-
-
-class GradKeeper:
-    """The hook of retain_grad(): it does not keep its tensor alive."""
-
-    __slots__ = ("tensor",)
-
-    def __init__(self, tensor: Variable) -> None:
-        self.tensor = ref(tensor)
-
-    def __call__(self, g: Any) -> None:
-        kept = self.tensor()
-        if kept is not None:
-            kept.grad = g if kept.grad is None else kept.grad + g
 
 
 class Tensor(Variable):
@@ -601,82 +537,4 @@ def _comparable(other: object) -> bool:
     return isinstance(other, (Variable, bool, int, float, complex, np.generic))
 
 
-# Every function of these modules whose first argument is a tensor is also a method; those with an in-place form get
-# one under the name with an underscore. This is the one place where methods are attached.
-METHODS = {
-    arithmetic: "add sub mul div maximum minimum floor_divide remainder fmod atan2 neg",
-    logic: "eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not "
-    "floor ceil trunc round sign nonzero",
-    elementwise: "exp expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh asinh acosh "
-    "atanh",
-    power: "absolute pow clamp",
-    activation: "sigmoid tanh softmax log_softmax",
-    fused: "relu",
-    reduce: "sum mean var std any all count_nonzero",
-    scan: "prod cumsum cumprod",
-    extreme: "max min amax amin argmax argmin logsumexp norm",
-    shape: "reshape view flatten unflatten permute transpose t movedim squeeze unsqueeze expand broadcast_to sum_to_size "
-    "narrow flip roll clone contiguous",
-    join: "split chunk unbind repeat tile",
-    index: "gather scatter scatter_add index_select index_add index_fill take take_along_dim masked_fill masked_select",
-    matmul: "matmul mm bmm mv dot outer addmm baddbmm diagonal",
-}
-ALIASES = {
-    "multiply": "mul", "subtract": "sub", "divide": "div", "true_divide": "div", "abs": "absolute", "negative": "neg",
-    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne", "arctan2": "atan2",
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
-    "fix": "trunc", "clip": "clamp", "swapaxes": "transpose", "swapdims": "transpose", "moveaxis": "movedim", "ger": "outer",
-}  # fmt: skip
-IN_PLACE = (
-    "add sub mul div maximum minimum floor_divide remainder fmod atan2 neg eq ne lt le gt ge logical_and logical_or "
-    "logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not floor ceil trunc round sign exp expm1 log log2 "
-    "log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh asinh acosh atanh absolute pow clamp relu sigmoid "
-    "tanh cumsum cumprod scatter scatter_add index_add index_fill masked_fill addmm baddbmm"
-)
-
-
-def _hang_on() -> None:
-    for module, names in METHODS.items():
-        for name in names.split():
-            setattr(Tensor, name, getattr(module, name))
-    for name in IN_PLACE.split():
-        setattr(Tensor, f"{name}_", inplace.inplace(f"{name}_", getattr(Tensor, name)))
-    for alias, name in ALIASES.items():
-        setattr(Tensor, alias, getattr(Tensor, name))
-        if hasattr(Tensor, f"{name}_"):
-            setattr(Tensor, f"{alias}_", getattr(Tensor, f"{name}_"))
-    for name, kind in _CASTS.items():
-        setattr(Tensor, name, _caster(name, kind))
-    for name, function in (("fill_", inplace.fill), ("zero_", inplace.zero), ("copy_", inplace.copy)):
-        setattr(Tensor, name, inplace.inplace(name, function))
-    for sign, name in _OPERATORS.items():
-        setattr(Tensor, f"__i{sign}__", getattr(Tensor, f"{name}_"))
-    Tensor.where = _where  # type: ignore[attr-defined]
-    surface.hang_on(Tensor)
-
-
-_CASTS = {
-    "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "long": dtypes.int64, "int": dtypes.int32,
-    "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
-}  # fmt: skip
-_OPERATORS = {
-    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder",
-    "pow": "pow", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
-}  # fmt: skip
-
-
-def _caster(name: str, kind: dtypes.dtype) -> Any:
-    def method(self: Tensor, memory_format: Any = None) -> Tensor:
-        return cast(self, kind.numpy)  # type: ignore[no-any-return]
-
-    method.__name__ = name
-    method.__doc__ = f"Cast to {kind}."
-    return method
-
-
-def _where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
-    """self where condition is true, else other."""
-    return logic.where(condition, self, other)  # type: ignore[no-any-return]
-
-
-_hang_on()
+methods.hang_on(Tensor)
