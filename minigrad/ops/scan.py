@@ -6,9 +6,10 @@ from typing import Any
 
 from minigrad.ops.arithmetic import mul
 from minigrad.ops.base import Array, Grads, Tensor, Unary, backend_of, normal_axis, wrap
+from minigrad.ops.join import stack
 from minigrad.ops.logic import eq, where
 from minigrad.ops.reduce import counted, sum
-from minigrad.ops.shape import flip, reshape, unsqueeze
+from minigrad.ops.shape import flip, narrow, pad, reshape, unsqueeze
 
 
 class Prod(Unary):
@@ -36,8 +37,6 @@ class Prod(Unary):
 
 def _shifted(x: Tensor, axis: int, pads: list[int]) -> Tensor:
     """x one place further along an axis, with a 1 in front."""
-    from minigrad.ops.shape import narrow, pad
-
     return pad(narrow(x, axis, 0, x.array.shape[axis] - 1), (*pads, 1, 0), 1)
 
 
@@ -73,9 +72,6 @@ class Cumprod(Unary):
         (x,), axis = self.inputs, self.axis
         size = x.array.shape[axis]
         parts = []
-        from minigrad.ops.join import stack
-        from minigrad.ops.shape import narrow
-
         for i in range(size):
             one = where(eq(wrap(_steps(x.array, axis)), i), 1.0, x)
             products = narrow(Cumprod(axis).apply(one), axis, i, size - i)
