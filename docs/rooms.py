@@ -23,7 +23,7 @@ ROOMS = {
     "optim": ("optim",),
     "data": ("datasets", "transforms", "utils", "io"),
     "testing": ("testing",),
-    "tensor": ("tensor", "creation", "printing", "special", "cuda"),
+    "tensor": ("tensor", "methods", "handles", "size", "creation", "printing", "special", "cuda"),
     "ops": ("ops", "dtypes"),
     "autograd": ("autograd",),
     "random": ("random",),
@@ -31,7 +31,7 @@ ROOMS = {
     "backends": ("backends",),
 }
 SMALL = ("errors", "quiet")
-DOORS = ("", "__main__", "cli", "surface")  # they import everything and nobody imports them
+DOORS = ("", "__main__", "cli", "surface", "torch")  # they import everything and nobody imports them
 SAYS = {
     "nn": "layers, doors, models",
     "optim": "steps and schedules",

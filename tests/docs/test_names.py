@@ -237,11 +237,6 @@ def test_the_backends_command_runs():
     assert cli.main(["backends"]) == 0
 
 
-def test_the_picture_of_the_rooms_is_true():
-    done = subprocess.run([sys.executable, ROOT / "docs" / "rooms.py", "--check"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize(
     ("command", "part"),
     [
