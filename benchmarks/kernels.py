@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from minigrad.backends import _cpp
+from minigrad.backends.cpp_backend import CppBackend
 from torch import nn
 from torch.nn import functional as F
 
-from minigrad.backends import _cpp
-from minigrad.backends.cpp_backend import CppBackend
 from minigrad.window import Window
 
 BACKEND = CppBackend()
@@ -51,7 +51,7 @@ class Net:
 
     def step(self, x: Any, target: Any) -> None:
         """Forward, backward and a plain SGD step."""
-        b, saved, first = BACKEND, [], True
+        b, saved = BACKEND, []
         for i, (w, bias, window, pooled) in enumerate(self.convs):
             with part(f"conv{i + 1} forward"):
                 if pooled:
@@ -116,8 +116,14 @@ def rival(convs: list[tuple[int, int, int, int, bool]], linears: list[tuple[int,
 
 SEED = [(1, 30, 5, 0, True)], [(4320, 100), (100, 10)]
 VGG = (
-    [(3, 32, 3, 1, False), (32, 32, 3, 1, True), (32, 64, 3, 1, False)]
-    + [(64, 64, 3, 1, True), (64, 128, 3, 1, False), (128, 128, 3, 1, True)],
+    [
+        (3, 32, 3, 1, False),
+        (32, 32, 3, 1, True),
+        (32, 64, 3, 1, False),
+        (64, 64, 3, 1, True),
+        (64, 128, 3, 1, False),
+        (128, 128, 3, 1, True),
+    ],
     [(2048, 128), (128, 10)],
 )
 MLP: Any = [], [(784, 100), (100, 10)]
@@ -162,7 +168,8 @@ def compare(name: str, rounds: int, parts: bool) -> None:
     best = {side: (min(t) * 1e3, statistics.median(t) * 1e3) for side, t in times.items()}
     low, middle = (min(best[s][k] for s in best if s != "minigrad") for k in (0, 1))
     figures = ", ".join(f"{side} {a:.3f} ({m:.3f})" for side, (a, m) in best.items())
-    print(f"{name}: ratio {best['minigrad'][0] / low:.3f} ({best['minigrad'][1] / middle:.3f}); ms, min (median): {figures}")
+    ratio, median = best["minigrad"][0] / low, best["minigrad"][1] / middle
+    print(f"{name}: ratio {ratio:.3f} ({median:.3f}); ms, min (median): {figures}")
     if parts:
         for key, value in spent.items():
             print(f"    {key:24s} {value / (3 * rounds) * 1e3:8.3f} ms")

@@ -5,8 +5,9 @@ import copy
 import numpy as np
 import pytest
 import torch
-from minigrad.backend import Backend
 from minigrad.backends.numpy_backend import NumpyBackend
+
+from minigrad.backend import Backend
 
 from .oracle import CPP, TOLERANCE, close, draw
 
@@ -22,7 +23,16 @@ def wide(array):
 # ------------------------------------------------------------------ matrices
 
 PRODUCTS = [(m, k, n) for m in (1, 2, 5, 6, 12, 13, 25) for k in (1, 3, 16, 33) for n in (1, 7, 16, 17, 33, 70)]
-PRODUCTS += [(100, 3000, 20), (3, 0, 4), (0, 3, 4), (7, 5, 0), (64, 600, 64), (130, 70, 300), (4, 1030, 40), (300, 260, 10)]
+PRODUCTS += [
+    (100, 3000, 20),
+    (3, 0, 4),
+    (0, 3, 4),
+    (7, 5, 0),
+    (64, 600, 64),
+    (130, 70, 300),
+    (4, 1030, 40),
+    (300, 260, 10),
+]
 
 
 @pytest.mark.parametrize("turned", ["", "a", "b", "ab"])
@@ -97,7 +107,9 @@ def test_activations_keep_shapes_and_broadcast_like_numpy(dtype):
 # ------------------------------------------------------------------ softmax and its loss
 
 
-@pytest.mark.parametrize("shape, axis", [((3, 10), 1), ((3, 10), 0), ((2, 7, 33), 1), ((2, 3, 4, 5), -1), ((4, 1), 1), ((5,), 0)])
+@pytest.mark.parametrize(
+    "shape, axis", [((3, 10), 1), ((3, 10), 0), ((2, 7, 33), 1), ((2, 3, 4, 5), -1), ((4, 1), 1), ((5,), 0)]
+)
 def test_softmax(isa, dtype, shape, axis):
     x, gy = draw(shape, dtype) * np.array(5, dtype), draw(shape, dtype, 1)
     for ours, gradient, theirs in (

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+
 from minigrad.window import Window
 
 from .oracle import CPP, TOLERANCE, close, draw
@@ -44,7 +45,9 @@ def loops(x, window):
 def special(shape, dtype):
     """Few different values, many ties, some NaN and infinities."""
     rng = np.random.default_rng(list(shape))
-    return rng.choice(np.array([0.0, -0.0, 1.0, 2.0, np.nan, -np.inf, np.inf], dtype), shape, p=[0.2, 0.1, 0.2, 0.1, 0.1, 0.2, 0.1])
+    return rng.choice(
+        np.array([0.0, -0.0, 1.0, 2.0, np.nan, -np.inf, np.inf], dtype), shape, p=[0.2, 0.1, 0.2, 0.1, 0.1, 0.2, 0.1]
+    )
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
@@ -59,7 +62,9 @@ def test_max_pool(isa, dtype, shape, window):
         gx = CPP.max_pool2d_grad(gy, indices, x.shape)
         scattered = np.zeros((shape[0] * shape[1], shape[2] * shape[3]))
         for plane in range(len(scattered)):
-            np.add.at(scattered[plane], places.reshape(len(scattered), -1)[plane], gy.reshape(len(scattered), -1)[plane])
+            np.add.at(
+                scattered[plane], places.reshape(len(scattered), -1)[plane], gy.reshape(len(scattered), -1)[plane]
+            )
         close(gx, scattered.reshape(shape), TOLERANCE[dtype])
         np.testing.assert_array_equal(CPP.max_pool2d_gather(x, indices), expected)
 

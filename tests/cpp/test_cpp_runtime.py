@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 from minigrad.backends import _cpp
+
 from minigrad.window import Window
 
 from .oracle import CONVOLUTIONS, CPP, conv_case, draw
@@ -86,9 +87,8 @@ def test_several_python_threads_at_once():
     wrong = []
 
     def work():
-        for _ in range(10):
-            if not np.array_equal(CPP.conv2d(x, w, None, Window((3, 3))), expected):
-                wrong.append(1)
+        results = [CPP.conv2d(x, w, None, Window((3, 3))) for _ in range(10)]
+        wrong.extend(y for y in results if not np.array_equal(y, expected))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for t in threads:
@@ -139,7 +139,9 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), np.array_equal(b.conv2
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_child_computes():
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=10, check=False
+    )
     assert done.stdout.split() == ["0", "True"], done.stderr
 
 
@@ -215,7 +217,7 @@ def test_a_request_too_large_is_a_memory_error_with_the_shape(side):
     w = np.ones((4, 1, 1, 1), np.float32)
     with pytest.raises(MemoryError, match=rf"for shape \(1, 4, {size[0]}, {size[1]}\)"):
         CPP.conv2d(x, w, None, window)
-    with pytest.raises(MemoryError, match="you tried to allocate .* bytes for shape"):
+    with pytest.raises(MemoryError, match=r"you tried to allocate .* bytes for shape"):
         CPP.im2col(x, window)
     CPP.relu(x)
 
