@@ -1,7 +1,7 @@
 # ruff: noqa: F401 (what is imported here is imported from here)
 """Layers, losses and containers of neural networks."""
 
-from minigrad.nn import functional, init
+from minigrad.nn import functional, grad, init, utils
 from minigrad.nn.activation import (
     CELU,
     ELU,
@@ -32,6 +32,7 @@ from minigrad.nn.activation import (
     Tanhshrink,
     Threshold,
 )  # fmt: skip
+from minigrad.nn.attention import MultiheadAttention
 from minigrad.nn.containers import ModuleDict, ModuleList, Sequential
 from minigrad.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from minigrad.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
@@ -73,6 +74,23 @@ from minigrad.nn.normalization import (
     LocalResponseNorm,
     RMSNorm,
 )  # fmt: skip
+from minigrad.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)  # fmt: skip
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.parameters import ParameterDict, ParameterList
 from minigrad.nn.pooling import (
@@ -92,4 +110,23 @@ from minigrad.nn.pooling import (
     MaxPool3d,
     MaxUnpool1d,
     MaxUnpool2d,
+)  # fmt: skip
+from minigrad.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
+from minigrad.nn.sparse import Embedding, EmbeddingBag
+from minigrad.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)  # fmt: skip
+from minigrad.nn.vision import (
+    ChannelShuffle,
+    Fold,
+    PixelShuffle,
+    PixelUnshuffle,
+    Unfold,
+    Upsample,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
 )  # fmt: skip

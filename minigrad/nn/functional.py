@@ -35,6 +35,7 @@ from minigrad.ops.nn_activation import (
 from minigrad.ops.nn_activation import log_softmax_nn as log_softmax
 from minigrad.ops.nn_activation import relu_nn as relu
 from minigrad.ops.nn_activation import softmax_nn as softmax
+from minigrad.ops.nn_attention import multi_head_attention_forward, scaled_dot_product_attention
 from minigrad.ops.nn_conv import conv1d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from minigrad.ops.nn_distance import bilinear, cosine_similarity, normalize, one_hot, pairwise_distance, pdist
 from minigrad.ops.nn_dropout import (
@@ -45,6 +46,7 @@ from minigrad.ops.nn_dropout import (
     dropout3d,
     feature_alpha_dropout,
 )  # fmt: skip
+from minigrad.ops.nn_embedding import embedding, embedding_bag
 from minigrad.ops.nn_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -82,5 +84,14 @@ from minigrad.ops.nn_pool import (
     max_pool3d,
     max_unpool1d,
 )  # fmt: skip
+from minigrad.ops.nn_resize import (
+    channel_shuffle,
+    interpolate,
+    pixel_shuffle,
+    pixel_unshuffle,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
 from minigrad.ops.norm import batch_norm
 from minigrad.ops.pool import avg_pool2d, max_unpool2d

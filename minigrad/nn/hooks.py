@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from minigrad.handles import RemovableHandle
 from minigrad.ops.nn_tap import tap
-from minigrad.tensor import RemovableHandle, Tensor
+from minigrad.tensor import Tensor
 
 
 class Hooks:

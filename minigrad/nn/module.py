@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from minigrad import dtypes
 from minigrad.autograd.grad_mode import no_grad
 from minigrad.device import device as Device
+from minigrad.handles import RemovableHandle
 from minigrad.nn import hooks as _hooks
 from minigrad.nn import state
 from minigrad.nn.parameter import Buffer
-from minigrad.tensor import RemovableHandle, Tensor
+from minigrad.tensor import Tensor
 
 T = TypeVar("T", bound="Module")
 

@@ -16,13 +16,21 @@ def _as_parameter(value: Any) -> Any:
     return Parameter(value) if isinstance(value, Tensor) and not value.is_parameter else value
 
 
-def _line(key: Any, value: Any) -> str:
+_TYPES = {
+    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
+    "int64": "LongTensor", "int32": "IntTensor", "int16": "ShortTensor", "int8": "CharTensor", "uint8": "ByteTensor",
+    "bool": "BoolTensor",
+}  # fmt: skip
+
+
+def _line(key: Any, value: Any, name: Any) -> str:
+    """A line of the repr, indented as PyTorch does; `name` says how the element type is called."""
     if not isinstance(value, Tensor):
         return f"  ({key}): Object of type: {type(value).__name__}"
     kind = "Parameter" if value.is_parameter else "Tensor"
     size = "x".join(str(n) for n in value.array.shape)
     where = f" (GPU {value.get_device()})" if value.is_cuda else ""
-    return f"  ({key}): {kind} containing: [torch.{value.dtype.name} of size {size}{where}]"
+    return f"  ({key}): {kind} containing: [torch.{name(value.dtype.name)} of size {size}{where}]"
 
 
 class ParameterList(Module):
@@ -82,12 +90,8 @@ class ParameterList(Module):
         self.extend(values)
         return taken
 
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}("
-            + "".join("\n" + _line(i, v) for i, v in enumerate(self))
-            + ("\n)" if self._size else ")")
-        )
+    def extra_repr(self) -> str:
+        return "\n".join(_line(i, v, str) for i, v in enumerate(self))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterList should not be called.")
@@ -166,12 +170,8 @@ class ParameterDict(Module):
         for key, value in parameters.items() if hasattr(parameters, "items") else parameters:
             self[key] = value
 
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}("
-            + "".join("\n" + _line(k, v) for k, v in self.items())
-            + ("\n)" if self._keys else ")")
-        )
+    def extra_repr(self) -> str:
+        return "\n".join(_line(k, v, lambda name: _TYPES.get(name, name)) for k, v in self.items())
 
     def __call__(self, input: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")

@@ -10,9 +10,10 @@ from typing import Any
 from minigrad.autograd.grad_mode import enable_grad, no_grad
 from minigrad.autograd.graph import Clock, stamp, user_line
 from minigrad.errors import CheckpointError
+from minigrad.handles import RemovableHandle
 from minigrad.quiet import restore, silence
 from minigrad.registry import backend_of
-from minigrad.tensor import RemovableHandle, Tensor
+from minigrad.tensor import Tensor
 
 
 class _Required:

@@ -8,8 +8,8 @@ from typing import Any
 from minigrad.autograd.grad_mode import no_grad
 from minigrad.creation import tensor
 from minigrad.ops.base import Tensor
-from minigrad.ops.join import stack
 from minigrad.ops.extreme import norm
+from minigrad.ops.join import stack
 from minigrad.tensor import Tensor as TensorClass
 
 
