@@ -3,7 +3,7 @@
 Nothing of it is loaded before it is used. A name is looked up here by `minigrad.f` (the package's `__getattr__`)
 and by `Tensor.f`, whose places hold a small stand-in until then; what is found takes the stand-in's place.
 
-A new operation is one function in `minigrad/ops` and one word here. The letters say its forms:
+A new operation is one function, as a rule in `minigrad/ops`, and one word here. The letters say its forms:
 
     f  minigrad.f(input, ...)      o  the same with out=
     m  Tensor.f(...)               i  Tensor.f_(...), in place
@@ -16,44 +16,53 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 TABLE: dict[str, dict[str, str]] = {
-    "pointwise": {
+    "ops.pointwise": {
         "fomi": "addcdiv addcmul bitwise_left_shift bitwise_right_shift clamp_max clamp_min copysign deg2rad exp2 float_power "
         "frac gcd heaviside hypot lcm ldexp lerp logit nan_to_num nextafter rad2deg sgn sinc square xlogy",
         "fom": "fmax fmin isneginf isposinf logaddexp logaddexp2 signbit",
         "fm": "frexp isclose isfinite isinf isnan isreal positive",
         "f": "fill rsub",
     },
-    "special": {
+    "ops.special": {
         "fomi": "digamma erf erfc erfinv i0 igamma igammac lgamma mvlgamma",
         "fo": "polygamma",
     },
-    "order": {
+    "ops.order": {
         "fom": "aminmax argsort cummax cummin isin kthvalue median mode msort nanmedian nanquantile quantile sort topk",
         "fm": "unique unique_consecutive",
         "fo": "bucketize searchsorted",
     },
-    "statistics": {
+    "ops.statistics": {
         "fom": "diff histc logcumsumexp nanmean nansum",
         "fomi": "renorm",
         "fm": "bincount corrcoef cov dist histogram",
         "f": "cdist cumulative_trapezoid gradient trapezoid",
     },
-    "matrices": {
+    "ops.matrices": {
         "fomi": "addbmm addmv addr tril triu",
         "fom": "cross diag inner kron matrix_power vdot",
         "fm": "diag_embed diagflat trace",
         "f": "block_diag cartesian_prod chain_matmul combinations meshgrid tril_indices triu_indices vander",
     },
-    "views": {
+    "ops.linalg": {
+        "fm": "cholesky det logdet matrix_exp qr slogdet",
+    },
+    "ops.views": {
         "fm": "argwhere as_strided dsplit fliplr flipud hsplit narrow_copy nonzero_static ravel repeat_interleave rot90 select "
         "split_with_sizes tensor_split vsplit",
         "m": "bfloat16 unfold",
-        "f": "alias_copy as_strided_copy atleast_1d atleast_2d atleast_3d broadcast_shapes broadcast_tensors constant_pad_nd "
-        "diagonal_copy expand_copy permute_copy scalar_tensor select_copy split_copy split_with_sizes_copy squeeze_copy t_copy "
+        "f": "alias_copy as_strided_copy atleast_1d atleast_2d atleast_3d  broadcast_tensors constant_pad_nd "
+        "diagonal_copy expand_copy permute_copy  select_copy split_copy split_with_sizes_copy squeeze_copy t_copy "
         "transpose_copy unbind_copy unfold_copy unsqueeze_copy view_copy",
         "fo": "column_stack dstack hstack vstack",
     },
-    "writes": {
+    "extras": {
+        "f": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor ShortTensor "
+        "are_deterministic_algorithms_enabled broadcast_shapes compile is_complex is_nonzero result_type "
+        "scalar_tensor set_default_device set_default_tensor_type set_float32_matmul_precision set_num_threads typename "
+        "use_deterministic_algorithms vmap",
+    },
+    "ops.writes": {
         "fm": "as_strided_scatter diagonal_scatter select_scatter slice_scatter",
         "fmi": "index_copy index_put index_reduce masked_scatter scatter_reduce",
         "mi": "put",
@@ -62,7 +71,7 @@ TABLE: dict[str, dict[str, str]] = {
 
 # Other names of the same functions; the target may be one of the core's.
 ALIASES: dict[str, str] = {
-    "row_stack": "vstack", "trapz": "trapezoid", "unsafe_chunk": "chunk", "unsafe_split": "split",
+    "inverse": "linalg.inv", "pinverse": "linalg.pinv", "row_stack": "vstack", "trapz": "trapezoid", "unsafe_chunk": "chunk", "unsafe_split": "split",
     "unsafe_split_with_sizes": "split_with_sizes",
 }  # fmt: skip
 
@@ -84,13 +93,14 @@ ENTRIES: dict[str, Entry] = {
 
 def operation(name: str) -> Any:
     """The operation's plain function."""
-    return getattr(import_module(f"minigrad.ops.{ENTRIES[name].module}"), name)
+    return getattr(import_module(f"minigrad.{ENTRIES[name].module}"), name)
 
 
 def function(name: str) -> Any:
     """What `minigrad.name` is; None if there is no such function."""
     if name in ALIASES:
-        return getattr(import_module("minigrad"), ALIASES[name])
+        module, _, target = f"minigrad.{ALIASES[name]}".rpartition(".")
+        return getattr(import_module(module), target)
     entry = ENTRIES.get(name)
     if entry is None or "f" not in entry.forms:
         return None
@@ -111,7 +121,7 @@ def methods() -> Iterator[str]:
 def method(name: str) -> Any:
     """What `Tensor.name` is."""
     if name in ALIASES:
-        return method(ALIASES[name])
+        return method(ALIASES[name]) if "." not in ALIASES[name] else function(name)
     if name in ENTRIES:
         return operation(name)
     from minigrad.ops.inplace import inplace

@@ -115,7 +115,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
             f"linalg.matrix_power: A must be batches of square matrices, but they are {list(input.array.shape)}"
         )
     if n < 0:
-        from minigrad.linalg import inv
+        from minigrad.ops.linalg import inv
 
         input, n = inv(input), -n
     result = None

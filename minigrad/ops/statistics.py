@@ -205,7 +205,7 @@ def _slope(x: Tensor, axis: int, spacing: Any, edge_order: int) -> Tensor:
     if n < edge_order + 1:
         raise ShapeError("gradient(): each dimension size to be at least edge_order+1")
     if isinstance(spacing, Variable) and not spacing.array.ndim:
-        spacing = spacing.item()
+        spacing = spacing.array.item()
     column = [1] * x.array.ndim
     if isinstance(spacing, Variable):
         column[axis] = -1

@@ -177,18 +177,6 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     return tuple(expand(v, shape) for v in tensors)
 
 
-def broadcast_shapes(*shapes: Any) -> Any:
-    """The shape that tensors of these shapes have together."""
-    from minigrad.tensor import Size
-
-    try:
-        return Size(np.broadcast_shapes(*shapes))
-    except ValueError as error:
-        raise ShapeError(
-            "Shape mismatch: objects cannot be broadcast to a single shape: " + ", ".join(map(str, shapes))
-        ) from error
-
-
 # ---------------------------------------------------------------------- apart
 
 
@@ -204,7 +192,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     axis = normal_axis("tensor_split", dim, input.array.ndim)
     n = input.array.shape[axis]
     if isinstance(indices_or_sections, Variable):
-        indices_or_sections = indices_or_sections.tolist()
+        indices_or_sections = backend_of(indices_or_sections.array).to_numpy(indices_or_sections.array).tolist()
     if isinstance(indices_or_sections, int):
         if indices_or_sections < 1:
             raise ShapeError(f"number of sections must be larger than 0, got {indices_or_sections}")
@@ -351,15 +339,6 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     y = xp.full((size, input.array.ndim), fill_value, np.int64)
     y[: len(found)] = found
     return wrap(y)
-
-
-def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A number as a tensor of the default dtype."""
-    from minigrad.creation import tensor
-
-    return tensor(
-        s, dtype=dtypes.get_default_dtype() if dtype is None else dtype, device=device, requires_grad=requires_grad
-    )
 
 
 def bfloat16(input: Tensor) -> Tensor:

@@ -1,0 +1,139 @@
+"""PyTorch's functions around tensors that compute nothing: older constructors, switches, questions about types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad import dtypes
+from minigrad.creation import empty, tensor
+from minigrad.errors import DtypeError, ShapeError
+from minigrad.func import vmap
+from minigrad.tensor import Size, Tensor
+
+
+def _typed(kind: dtypes.dtype, name: str) -> Callable[..., Tensor]:
+    """An older constructor: FloatTensor(2, 3) has that shape, FloatTensor([2, 3]) these elements."""
+
+    def constructor(*data: Any) -> Tensor:
+        if data and all(type(n) is int for n in data):
+            return empty(*data, dtype=kind)
+        return tensor(data[0] if data else [], dtype=kind)
+
+    constructor.__name__ = constructor.__qualname__ = name
+    constructor.__doc__ = f"A tensor of {kind.name}: of sizes given as integers, or with the elements of a sequence."
+    return constructor
+
+
+BoolTensor = _typed(dtypes.bool_, "BoolTensor")
+ByteTensor = _typed(dtypes.uint8, "ByteTensor")
+CharTensor = _typed(dtypes.int8, "CharTensor")
+DoubleTensor = _typed(dtypes.float64, "DoubleTensor")
+FloatTensor = _typed(dtypes.float32, "FloatTensor")
+HalfTensor = _typed(dtypes.float16, "HalfTensor")
+IntTensor = _typed(dtypes.int32, "IntTensor")
+LongTensor = _typed(dtypes.int64, "LongTensor")
+ShortTensor = _typed(dtypes.int16, "ShortTensor")
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A number as a tensor of the default dtype."""
+    kind = dtypes.get_default_dtype() if dtype is None else dtype
+    return tensor(s, dtype=kind, device=device, requires_grad=requires_grad)
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that tensors of these shapes have together."""
+    try:
+        return Size(np.broadcast_shapes(*shapes))
+    except ValueError as error:
+        raise ShapeError(
+            "Shape mismatch: objects cannot be broadcast to a single shape: " + ", ".join(map(str, shapes))
+        ) from error
+
+
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+    """The type of a result of two operands, tensors or numbers."""
+    return dtypes.of_numpy(dtypes.result_numpy(tuple(getattr(v, "array", v) for v in (tensor1, tensor2))))
+
+
+def typename(obj: Any) -> str:
+    """The name of an object's type; of a tensor, with its element type."""
+    if isinstance(obj, Tensor):
+        return str(obj.type())
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__qualname__ if kind.__module__ in ("builtins", "") else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def is_complex(input: Tensor) -> bool:
+    """Whether a tensor's elements are complex numbers."""
+    return input.is_complex()
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the only element is not 0."""
+    if input.array.size != 1:
+        raise ShapeError(f"Boolean value of Tensor with {input.array.size or 'no'} values is ambiguous")
+    return bool(input)
+
+
+def compile(model: Any = None, **options: Any) -> Any:
+    """The model or function itself: there is nothing to compile here."""
+    return model if model is not None else lambda function: function
+
+
+def set_num_threads(n: int) -> None:
+    """How many threads the kernels of the active CPU backend may use."""
+    from minigrad.registry import active_backend
+
+    if type(n) is not int or n < 1:
+        raise ShapeError(f"set_num_threads expects a positive integer, but got {n!r}")
+    setter = getattr(active_backend("cpu"), "set_num_threads", None)
+    if setter is not None:
+        setter(n)
+
+
+def set_default_device(device: Any) -> None:
+    """Where new tensors live, unless they are told."""
+    from minigrad import registry
+    from minigrad.device import device as as_device
+
+    registry.set_default_device(as_device("cpu" if device is None else device).type)
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """The older way to say set_default_dtype."""
+    kinds = {"DoubleTensor": dtypes.float64, "FloatTensor": dtypes.float32, "HalfTensor": dtypes.float16}
+    name = t.rpartition(".")[2] if isinstance(t, str) else getattr(t, "__name__", "")
+    if name not in kinds:
+        raise DtypeError(f"only floating-point types are supported as the default type, but got {t!r}")
+    dtypes.set_default_dtype(kinds[name])
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Accepted for PyTorch's scripts: products are always computed in full precision."""
+    if precision not in ("highest", "high", "medium"):
+        raise ShapeError(f'set_float32_matmul_precision expects "highest", "high" or "medium", but got {precision!r}')
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Accepted for PyTorch's scripts: all algorithms are deterministic."""
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """All algorithms are deterministic."""
+    return True
+
+
+__all__ = [
+    "broadcast_shapes",
+    "compile",
+    "is_complex",
+    "is_nonzero",
+    "result_type",
+    "scalar_tensor",
+    "typename",
+    "vmap",
+]

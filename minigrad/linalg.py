@@ -1,0 +1,64 @@
+"""minigrad.linalg: linear algebra under the names of torch.linalg."""
+
+from typing import Any, NamedTuple
+
+from minigrad.ops import linalg as _linalg
+from minigrad.ops.linalg import (
+    LinAlgError,
+    cholesky,
+    det,
+    eigh,
+    eigvalsh,
+    inv,
+    matrix_exp,
+    matrix_norm,
+    matrix_rank,
+    multi_dot,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    solve_triangular,
+    svd,
+    svdvals,
+    vector_norm,
+)
+from minigrad.ops.linalg import linalg_norm as norm
+from minigrad.ops.matmul import diagonal as _diagonal
+from minigrad.ops.matmul import matmul
+from minigrad.ops.matrices import cross as _cross
+from minigrad.ops.matrices import matrix_power, vander
+from minigrad.ops.reduce import sum as _sum
+
+
+class LeastSquares(NamedTuple):
+    """What lstsq returns; only the solution is computed."""
+
+    solution: Any
+
+
+def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:
+    """X that makes the sum of squares of A @ X - B smallest."""
+    return LeastSquares(_linalg.lstsq(A, B))
+
+
+def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
+    """The cross product of vectors of length 3 along a dimension."""
+    return _cross(input, other, dim)
+
+
+def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    """The elements whose two indices differ by `offset`, as the last dimension."""
+    return _diagonal(A, offset, dim1, dim2)
+
+
+def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
+    """Sums of products of vectors along a dimension."""
+    return _sum(x * y, dim)
+
+
+__all__ = [
+    "LeastSquares", "LinAlgError", "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq", "matmul",
+    "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
+    "solve_triangular", "svd", "svdvals", "vander", "vecdot", "vector_norm",
+]  # fmt: skip
