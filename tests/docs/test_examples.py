@@ -20,7 +20,7 @@ SAYS = {
 def test_example_runs(example, tmp_path):
     arguments = SHORT.get(example.name, "").format(out=tmp_path / "out").split()
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(example), *arguments],
+        [sys.executable, "-W", "error::RuntimeWarning", str(example), *arguments],
         capture_output=True, text=True, timeout=120, cwd=tmp_path,
         env={**os.environ, "MINIGRAD_BACKEND": "numpy", "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
     )  # fmt: skip

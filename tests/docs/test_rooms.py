@@ -40,9 +40,14 @@ def test_a_circle_is_refused(rooms):
         rooms.without_shortcuts({"a": {"b"}, "b": {"a"}})
 
 
-def test_a_module_without_a_room_is_refused(rooms):
-    with pytest.raises(SystemExit, match=r"minigrad\.cellar stands in no room"):
-        rooms.room_of("cellar")
+def test_a_module_that_is_used_needs_a_room(rooms, tmp_path, monkeypatch):
+    (tmp_path / "user.py").write_text("from minigrad.cellar import wine")
+    files = {"cellar": tmp_path / "cellar.py", "tensor": tmp_path / "user.py", "cli": tmp_path / "user.py"}
+    monkeypatch.setattr(rooms, "modules", lambda: files)
+    with pytest.raises(SystemExit, match=r"minigrad\.tensor imports minigrad\.cellar"):
+        rooms.arrows()
+    monkeypatch.setattr(rooms, "modules", lambda: {"cellar": files["cellar"], "cli": files["cli"]})
+    assert not any(rooms.arrows().values())  # a front door may use what it likes
 
 
 @pytest.mark.parametrize(
