@@ -295,9 +295,9 @@ def rand(
     from minigrad.random import distributions
 
     shape = _sizes("rand", size)
-    return _drawn(
-        distributions.uniform(shape, dtype=_floating("rand", dtype), generator=generator), device, requires_grad
-    )
+    wanted = _floating("rand", dtype)
+    draw = lambda: distributions.uniform(shape, dtype=wanted, generator=generator)
+    return _drawn(_allocate("rand", draw, shape, wanted), device, requires_grad)
 
 
 def randn(
@@ -307,9 +307,9 @@ def randn(
     from minigrad.random import distributions
 
     shape = _sizes("randn", size)
-    return _drawn(
-        distributions.normal(shape, dtype=_floating("randn", dtype), generator=generator), device, requires_grad
-    )
+    wanted = _floating("randn", dtype)
+    draw = lambda: distributions.normal(shape, dtype=wanted, generator=generator)
+    return _drawn(_allocate("randn", draw, shape, wanted), device, requires_grad)
 
 
 def randint(

@@ -141,6 +141,10 @@ def conv_out_size(op: str, window: Window, height: int, width: int) -> Pair:
             f"{op}(): Calculated padded input size per channel: ({height + 2 * ph} x {width + 2 * pw}). "
             f"Kernel size: ({eh} x {ew}). Kernel size can't be greater than actual input size"
         )
+    if (height + 2 * ph) * (width + 2 * pw) > 2**48:  # NumPy's own words for this name no operation
+        raise MemoryError(
+            f"{op}(): can't allocate memory: you tried to pad an image to {height + 2 * ph} x {width + 2 * pw} cells"
+        )
     return window.out_size(height, width)
 
 

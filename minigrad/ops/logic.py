@@ -126,7 +126,11 @@ class Sign(_Round):
     __slots__ = ()
 
     def forward(self, a: Array) -> Array:
-        return a.copy() if a.dtype.kind == "b" else backend_of(a).xp.sign(a)
+        if a.dtype.kind == "b":
+            return a.copy()
+        if a.dtype.kind == "f":  # NaN's sign is 0, which keeps it out of the gradient of abs
+            return (a > 0).astype(a.dtype) - (a < 0).astype(a.dtype)
+        return backend_of(a).xp.sign(a)
 
 
 class LogicalNot(Unary):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.errors import ShapeError
 from minigrad.ops.arithmetic import add, div, mul, sub
@@ -73,16 +71,16 @@ def batch_norm(
         raise ShapeError(f"Expected more than 1 value per channel when training, got input size {list(shape)}")
     w = input.new_ones(c) if weight is None else weight
     b = input.new_zeros(c) if bias is None else bias
+    column = (1, c, *(1,) * (len(shape) - 2))
+    if not count:  # an empty batch has no statistics
+        return add(mul(input, reshape(w, column)), reshape(b, column))
     if training or running_mean is None or running_var is None:
         op = BatchNorm2d(eps)
-        y = op.apply(
-            reshape(input, (shape[0], c, -1, 1)) if input.array.size else reshape(input, (*shape[:2], 0, 1)), w, b
-        )
-        if training and running_mean is not None and running_var is not None and count:
+        y = op.apply(reshape(input, (shape[0], c, -1, 1)), w, b)
+        if training and running_mean is not None and running_var is not None:
             _move(running_mean, op.mean, momentum)
             _move(running_var, op.var * (count / max(count - 1, 1)), momentum)
         return reshape(y, shape)
-    column = (1, c, *(1,) * (len(shape) - 2))
     scale = mul(w, (running_var + eps) ** -0.5)
     shift = sub(b, mul(running_mean, scale))
     return add(mul(input, reshape(scale, column)), reshape(shift, column))

@@ -162,9 +162,11 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     """
     wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
     try:
-        return Reshape(tuple(wanted)).apply(input)
+        if not wanted or min(wanted) >= -1:  # NumPy would take any negative size for -1
+            return Reshape(tuple(wanted)).apply(input)
     except (ValueError, TypeError):  # NumPy refuses; say why in PyTorch's words
-        return Reshape(_inferred(shape_of("reshape", shape), input.array.shape, input.array.size)).apply(input)
+        pass
+    return Reshape(_inferred(shape_of("reshape", shape), input.array.shape, input.array.size)).apply(input)
 
 
 def _inferred(wanted: Shape, before: Shape, count: int) -> Shape:
