@@ -5,6 +5,7 @@ import queue
 import random
 import threading
 from collections import namedtuple
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,12 +16,14 @@ from minigrad.utils.data import fetch, worker
 from minigrad.utils.data.worker import RESUME, EndOfStream, Failure, Job, work
 
 Point = namedtuple("Point", "x y")
+THREADS = []
 
 
 @pytest.fixture(autouse=True)
 def as_it_was(monkeypatch):
     """Working here seeds every stream of this process."""
     monkeypatch.setattr(worker, "_info", None)
+    monkeypatch.setattr(worker, "active_backend", lambda device: SimpleNamespace(set_num_threads=THREADS.append))
     states = minigrad.get_rng_state(), random.getstate(), np.random.get_state()
     yield
     minigrad.set_rng_state(states[0])
@@ -61,6 +64,7 @@ def test_a_worker_answers_until_it_is_told_to_stop():
     info = data.get_worker_info()
     assert (info.id, info.num_workers, info.seed) == (2, 3, 42)
     assert minigrad.initial_seed() == 42
+    assert THREADS[-1] == 1
 
 
 def test_a_worker_ends_when_nobody_can_ask_any_more():

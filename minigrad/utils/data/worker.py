@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.random import manual_seed
+from minigrad.registry import active_backend
 from minigrad.utils.data.dataset import IterableDataset
 from minigrad.utils.data.fetch import make_fetcher
 
@@ -102,6 +103,7 @@ def work(job: Job, requests: Any, answers: Any, done: Any) -> None:
     global _info
     parent = os.getppid()
     try:
+        active_backend("cpu").set_num_threads(1)  # the processes share the cores out among themselves
         seed = seed_worker(job.base_seed, job.worker)
         _info = WorkerInfo(job.worker, job.num_workers, seed, job.dataset)
         broken: Failure | None = None
