@@ -64,8 +64,10 @@ def test_nan_wins_extremes():
 
 
 EDGES = np.array([0.0, -0.0, INF, -INF, NAN, 1.0, -1.0, 1e-45, -1e-45, 1e38, -2.5], np.float32)
-FUNCTIONS = "relu abs sqrt log exp log1p expm1 sign reciprocal rsqrt sin cos tanh sigmoid floor round trunc neg square asin "
+FUNCTIONS = (
+    "relu abs sqrt log exp log1p expm1 sign reciprocal rsqrt sin cos tanh sigmoid floor round trunc neg square asin "
     "acosh atanh log2"
+)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS.split())
