@@ -15,6 +15,7 @@ import pytest
 from docs.pages import ROOT, commands, pages
 
 import minigrad
+from minigrad.backend import Backend
 
 PAGES = pages()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -87,6 +88,12 @@ def test_every_page_is_listed():
     listed = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     pages = [p.name for p in (ROOT / "docs").glob("*.md") if p.name != "index.md"]
     assert not [name for name in pages if f"({name})" not in listed], "say in docs/index.md who should read it"
+
+
+def test_the_contract_names_every_word():
+    words = ["xp", *(name for name, value in vars(Backend).items() if callable(value) and not name.startswith("_"))]
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    assert not [word for word in words if not re.search(rf"^\|[^|]*`{word}[`(]", design, re.M)]
 
 
 def anchors(path):
