@@ -21,7 +21,7 @@ Array = Any
 
 
 def im2col(x: Array, kh: int, kw: int, stride: int = 1, pad: int = 0) -> Array:
-    """One patch per row: (N, C, H, W) -> (N*OH*OW, C*KH*KW)"""
+    """One patch per row: (N, C, H, W) or (C, H, W) -> (N*OH*OW, C*KH*KW)"""
     return minigrad.im2col(minigrad.tensor(x), kh, kw, stride, pad).numpy()
 
 
@@ -123,8 +123,10 @@ def check(name: str, layer: Any, reference: Any, x: Array, params: dict[str, Arr
 def main() -> None:
     """Show the shapes of im2col, then check every layer in float64."""
     draw = np.random.default_rng(0).standard_normal
-    print("im2col of", (1, 3, 7, 7), "with 5x5:", im2col(draw((1, 3, 7, 7)), 5, 5).shape)
-    print("im2col of", (10, 3, 7, 7), "with 5x5:", im2col(draw((10, 3, 7, 7)), 5, 5).shape)
+    for shape, kernel, pad in (((1, 3, 7, 7), 5, 0), ((10, 3, 7, 7), 5, 0), ((3, 5, 7), 3, 1)):
+        print(
+            f"im2col of {shape} with {kernel}x{kernel}, pad {pad}: {im2col(draw(shape), kernel, kernel, 1, pad).shape}"
+        )
     for stride, pad in ((1, 0), (2, 1), (3, 2)):
         x, W, b = draw((10, 3, 7, 7)), draw((4, 3, 5, 5)), draw(4)
         check(
