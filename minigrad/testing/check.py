@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from minigrad.backend import Backend
-from minigrad.testing.cases import Case, Family, Numbers, Operands
+from minigrad.testing.cases import Case, Numbers, Operands
+from minigrad.testing.deck import Deck, deck
 from minigrad.testing.families import WORDS
 from minigrad.testing.loading import Loaded, load
 from minigrad.testing.report import BROKEN, FOLLOWS, HOLDS, UNTRIED, Cell, Failure, Report
-from minigrad.testing.sampling import sample
 from minigrad.testing.script import write_script
 from minigrad.testing.shrink import shrink_values, size, smallest
 from minigrad.testing.words import Law, LawBroken, NotApplicable, Word
 
 STARTS = 3  # how many failing cases are shrunk; the smallest result is shown
-COUNTS = {"ordinary": (50, 500), "special": (28, 280)}  # cases per family: quick, thorough
 
 Progress = Callable[[int, int, str], None]
 
@@ -32,57 +31,9 @@ class _Run:
     loaded: Loaded
     report: Report
     shrinks: bool
-    drawn: dict[tuple[str, str], list[Numbers]] = field(default_factory=dict)
-    family: str = ""
-    built: dict[tuple[str, str], list[Case]] = field(default_factory=dict)
+    deck: Deck
     broken: set[str] = field(default_factory=set)
     known: dict[str, list[Numbers]] = field(default_factory=dict)
-
-    def cases(self, family: Family, law: Law, dtype: str) -> Iterator[Case]:
-        """What a law is tried on: the edges first, then what was drawn."""
-        if law.special:
-            yield from self._built(family, "special edges", dtype)
-            yield from self._built(family, "special", dtype)[:: law.every]
-            return
-        yield from self._built(family, "edges", dtype)
-        if law.large:
-            yield from self._built(family, "large", dtype)
-        yield from self._built(family, "ordinary", dtype)[:: law.every]
-
-    def _built(self, family: Family, kind: str, dtype: str) -> list[Case]:
-        """All cases of one kind, built once; the last family's only, since they take memory."""
-        if self.family != family.name:
-            self.family = family.name
-            self.built.clear()
-        if (kind, dtype) not in self.built:
-            self.built[kind, dtype] = [family.case(numbers, dtype) for numbers in self._numbers(family, kind)]
-        return self.built[kind, dtype]
-
-    def _numbers(self, family: Family, kind: str) -> list[Numbers]:
-        if kind not in COUNTS:
-            return _edges(family, kind)
-        if (family.name, kind) not in self.drawn:
-            count = COUNTS[kind][self.report.thorough]
-            self.drawn[family.name, kind] = sample(
-                family, count, self.report.seed, self.report.thorough, kind == "special"
-            )
-        return self.drawn[family.name, kind]
-
-
-def _edges(family: Family, kind: str) -> list[Numbers]:
-    """The cases that are always tried; "special edges" are the small ones with every kind of special values."""
-    least = family.least()
-    large = [{name: v for name, v in edge.items() if name != "large"} for edge in family.edges if "large" in edge]
-    small = [{}, *(edge for edge in family.edges if "large" not in edge)]
-    chosen = [{**least, **edge} for edge in (large if kind == "large" else small)]
-    if kind != "special edges":
-        return chosen
-    return [
-        edge | {"special": special, "seed": seed}
-        for special in family.specials
-        for edge in chosen
-        for seed in (0, 1, 2)
-    ]
 
 
 def check_backend(
@@ -108,7 +59,7 @@ def check_backend(
     """
     loaded = load(backend)
     words = _chosen(operations)
-    run = _Run(loaded, Report(loaded.name, seed, thorough), shrink)
+    run = _Run(loaded, Report(loaded.name, seed, thorough), shrink, deck(seed, thorough))
     if not _presentable(run):
         return run.report
     kinds = None if dtypes is None else set(dtypes)
@@ -193,7 +144,7 @@ def _check_word(run: _Run, word: Word, dtype: str) -> None:
             run.report.cells.append(Cell(word.name, dtype, law.name, UNTRIED, 0))
             continue
         tried, failure = 0, None
-        for case in run.cases(word.family, law, dtype):
+        for case in run.deck.cases(word.family, law, dtype):
             verdict = try_law(run.loaded.backend, word, law, case.operands)
             if verdict == "":
                 tried += 1
@@ -261,7 +212,7 @@ def _if_alone(backend: Backend, word: Word, law: Law, operands: Operands) -> str
 
 def _small_failures(run: _Run, word: Word, law: Law, first: Case, fails: Callable[[Operands], bool]) -> list[Case]:
     """The smallest failing cases among those at hand: shrinking can only go down from where it starts."""
-    others = sorted(run.cases(word.family, law, first.dtype), key=size)
+    others = sorted(run.deck.cases(word.family, law, first.dtype), key=size)
     found: list[Case] = []
     for case in others:
         if len(found) == STARTS:

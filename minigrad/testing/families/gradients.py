@@ -157,7 +157,7 @@ def _batch_norm_loops(x: Any, w: Any, b: Any) -> Expected:
 
 
 def _cross_entropy(x: Any, target: Any) -> Any:
-    return cross_entropy(x, tensor(target), reduction="none")
+    return cross_entropy(x, wrap(target) if isinstance(target, type(x.array)) else tensor(target), reduction="none")
 
 
 WORDS = (
