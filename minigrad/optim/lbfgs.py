@@ -45,7 +45,9 @@ class LBFGS(Optimizer):
 
     def _gradient(self) -> Vector:
         xp = backend_of(self._params[0].array).xp
-        parts = [xp.zeros(p.array.size, p.array.dtype) if p.grad is None else p.grad.array.reshape(-1) for p in self._params]
+        parts = [
+            xp.zeros(p.array.size, p.array.dtype) if p.grad is None else p.grad.array.reshape(-1) for p in self._params
+        ]
         return xp.concatenate(parts)
 
     def _place(self) -> list[Vector]:
@@ -106,9 +108,7 @@ class LBFGS(Optimizer):
                 if group["line_search_fn"] != "strong_wolfe":
                     raise RuntimeError("only 'strong_wolfe' is supported")
 
-                def at(
-                    step: float, start: list[Vector] = start, direction: Vector = direction
-                ) -> tuple[float, Vector]:
+                def at(step: float, start: list[Vector] = start, direction: Vector = direction) -> tuple[float, Vector]:
                     self._go(start, step, direction)
                     value = float(evaluate())
                     gradient = self._gradient()
