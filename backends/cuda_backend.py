@@ -22,6 +22,7 @@ from .cuda_conv import Convolution
 from .cuda_launch import NARROW, Geometry, Launcher, dense
 from .cuda_optim import MultiTensor
 
+NOBODY = -(2**63)  # the class index that is ignored where none is
 INSTALL = "pip install 'cupy-cuda13x[ctk]' (or 'cupy-cuda12x[ctk]' for an older driver)"
 
 
@@ -31,6 +32,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
     name = "cuda"
     device = "cuda"
     xp: Any = None  # CuPy, once there is an instance
+    reports_targets = True
     fuses: ClassVar[frozenset[str]] = frozenset({"conv2d_relu", "conv2d_relu_max_pool2d", "linear_relu"})
 
     def __init__(self) -> None:
@@ -275,8 +277,8 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         )  # fmt: skip
         return y
 
-    def cross_entropy(self, x: Array, target: Array) -> tuple[Array, Array]:
-        """x (N, C), target (N,) int64 -> losses (N,), probabilities (N, C).
+    def cross_entropy(self, x: Array, target: Array, ignore_index: int | None = None) -> tuple[Array, Array]:
+        """x (N, C), target (N,) int64 -> losses (N,), probabilities (N, C); zeros where the target is ignore_index.
 
         A class index outside [0, C) gives a loss of nan at once, and an IndexError when a value is next
         brought to the host: to look at it here would make every training step wait.
@@ -284,10 +286,11 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         x, target = dense(x), dense(target)
         rows, classes = x.shape
         loss, p = self._new((rows,), x), self._new(x.shape, x)
+        ignored = np.int64(NOBODY if ignore_index is None else ignore_index)
         if rows:
             blocks = min(-(-rows * 32 // 128), 2**16)
             self.launcher.grid(
-                "kernels", "cross_entropy", (blocks,), 128, x, target, loss, p, self._fault, classes, rows,
+                "kernels", "cross_entropy", (blocks,), 128, x, target, loss, p, self._fault, ignored, classes, rows,
                 like=x, wide=x.size > NARROW,
             )  # fmt: skip
             self.expect_faults()

@@ -124,20 +124,23 @@ extern "C" __global__ void softmax_grad_columns(const Real* gy, const Real* y, R
     softmax_grad_of<1>(gy, y, gx, rows, classes, inner, logarithm != 0);
 }
 
-// x (rows, classes), target (rows) -> loss (rows), p (rows, classes). A target outside [0, classes) gives nan, and
-// fault = {1, that target}, for the host to find when it next looks.
+// x (rows, classes), target (rows) -> loss (rows), p (rows, classes). The target `ignored` gives zeros, for the gradient, too.
+// Any other outside [0, classes) gives nan, and fault = {1, that target}, for the host to find when it next looks.
 extern "C" __global__ void cross_entropy(const Real* x, const long long* target, Real* loss, Real* p, long long* fault,
-                                         Index classes, Index rows) {
+                                         long long ignored, Index classes, Index rows) {
     const Index lane = Team<kWarp>::lane_of_thread();
     for (Index row = Team<kWarp>::first(); row < rows; row += Team<kWarp>::step()) {
         const Real* scores = x + row * classes;
         Sum largest, sum;
         shifted_sum<kWarp>(scores, classes, 1, largest, sum);
         const Sum log_sum = log(sum);
-        for (Index j = lane; j < classes; j += kWarp) p[row * classes + j] = Real(exp(Sum(scores[j]) - largest - log_sum));
-        if (lane != 0) continue;
         const long long label = target[row];
-        if (label < 0 || label >= classes) {
+        for (Index j = lane; j < classes; j += kWarp)
+            p[row * classes + j] = label == ignored ? Real(0) : Real(exp(Sum(scores[j]) - largest - log_sum));
+        if (lane != 0) continue;
+        if (label == ignored) {
+            loss[row] = Real(0);
+        } else if (label < 0 || label >= classes) {
             fault[1] = label;
             fault[0] = 1;
             loss[row] = Real(Sum(HUGE_VALUE) - Sum(HUGE_VALUE));

@@ -94,11 +94,11 @@ class MultiTensor(Backend):
             for start in range(0, len(places), TENSORS):
                 chosen = places[start : start + TENSORS]
                 columns = [None if column is None else [column[i] for i in chosen] for column in written]
-                dense = [c if c is None else [dense(a) for a in c] for c in columns]
+                copies = [c if c is None else [dense(a) for a in c] for c in columns]
                 gradients = [dense(grads[i]) for i in chosen]
-                self._launch(name, dense, gradients, fixed, live, flags)
-                for column, copies in zip(columns, dense, strict=True):
-                    for array, copy in zip(column or [], copies or [], strict=True):
+                self._launch(name, copies, gradients, fixed, live, flags)
+                for column, copied in zip(columns, copies, strict=True):
+                    for array, copy in zip(column or [], copied or [], strict=True):
                         if copy is not array:
                             array[...] = copy
 

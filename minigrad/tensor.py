@@ -307,7 +307,8 @@ class Tensor(Variable):
         """The only element, as a number."""
         if self.array.size != 1:
             raise ShapeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
-        return self.array.item() if self.array.dtype.kind != "V" else float(self.numpy_array().reshape(-1)[0])
+        array = self.numpy_array()
+        return array.item() if array.dtype.kind != "V" else float(array.reshape(-1)[0])
 
     def __bool__(self) -> bool:
         if self.array.size != 1:

@@ -21,38 +21,46 @@ from minigrad.ops.shape import permute, reshape, unsqueeze
 class CrossEntropy(Nary):
     """-log softmax(x)[target], row by row: x (N, C), target (N,) -> (N,), or their mean ()"""
 
-    __slots__ = ("average", "target")
+    __slots__ = ("average", "ignored", "target")
 
-    def __init__(self, target: Array, average: bool) -> None:
-        self.target, self.average = target, average
+    def __init__(self, target: Array, average: bool, ignored: int | None = None) -> None:
+        self.target, self.average, self.ignored = target, average, ignored
 
     def forward(self, x: Array) -> Array:
-        check_classes("cross_entropy", self.target, x.shape[1])
-        losses, self.saved = backend_of(x).cross_entropy(x, self.target)
+        if self.ignored is None:
+            check_classes("cross_entropy", self.target, x.shape[1])
+            losses, self.saved = backend_of(x).cross_entropy(x, self.target)
+        else:  # the backend's kernel looks at the targets
+            losses, self.saved = backend_of(x).cross_entropy(x, self.target, ignore_index=self.ignored)
         return as_array(losses.sum() / losses.dtype.type(len(losses)), x) if self.average else losses
 
     def backward(self, gy: Tensor) -> Grads:
         if self.average:
             gy = Spread((0,), self.target.shape).apply(gy)
-        return CrossEntropyGrad(self.target, self.saved).apply(gy, self.inputs[0])
+        return CrossEntropyGrad(self.target, self.saved, self.ignored).apply(gy, self.inputs[0])
 
 
 class CrossEntropyGrad(Nary):
     """(softmax(x) - onehot(target)) * gy: gy (N,), x (N, C) -> (N, C)"""
 
-    __slots__ = ("probabilities", "target")
+    __slots__ = ("ignored", "probabilities", "target")
 
-    def __init__(self, target: Array, probabilities: Array) -> None:
-        self.target, self.probabilities = target, probabilities
+    def __init__(self, target: Array, probabilities: Array, ignored: int | None = None) -> None:
+        self.target, self.probabilities, self.ignored = target, probabilities, ignored
 
     def forward(self, gy: Array, x: Array) -> Array:
         return backend_of(x).cross_entropy_grad(gy, self.probabilities, self.target)
 
     def backward(self, ggx: Tensor) -> Grads:
         gy, x = self.inputs
+        target = self.target
+        if self.ignored is not None:  # their rows of the gradient are 0, whatever x and gy
+            used = target != self.ignored
+            ggx = mul(ggx, wrap(used.reshape(-1, 1).astype(x.array.dtype)))
+            target = backend_of(x.array).xp.where(used, target, 0)
         p = softmax(x, 1)
         inner = sum(mul(ggx, p), 1, True)
-        g_gy = sub(reshape(inner, -1), reshape(gather(ggx, 1, wrap(self.target.reshape(-1, 1))), -1))
+        g_gy = sub(reshape(inner, -1), reshape(gather(ggx, 1, wrap(target.reshape(-1, 1))), -1))
         return self.needs[0] and g_gy, self.needs[1] and mul(mul(p, sub(ggx, inner)), reshape(gy, (-1, 1)))
 
 
@@ -81,6 +89,11 @@ def cross_entropy(
     if input.array.shape == target.array.shape and target.array.dtype.kind not in "iub":
         return _with_probabilities(input, target, weight, reduction, label_smoothing)
     x, target_array, shape = _as_rows("cross_entropy", input, target)
+    if weight is None and label_smoothing == 0.0 and backend_of(x.array).reports_targets:
+        losses = CrossEntropy(target_array, False, ignore_index).apply(x)
+        if reduction != "mean":
+            return _reduced(losses, reduction, shape)
+        return div(sum(losses), wrap((target_array != ignore_index).sum().astype(x.array.dtype)))
     if weight is None and label_smoothing == 0.0 and not _ignores(target_array, ignore_index):
         if reduction == "mean" and target_array.size:
             return CrossEntropy(target_array, True).apply(x)

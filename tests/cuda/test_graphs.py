@@ -50,21 +50,10 @@ class Net:
         self.optimizer.zero_grad()
         hidden = mg.max_pool2d(mg.conv2d(x, w, b).relu(), 2)
         logits = hidden.reshape(len(x.array), -1) @ classifier.T
-        losses = CrossEntropy.rows(logits, target)
-        loss = losses.mean()
+        loss = cross_entropy(logits, target)
         loss.backward()
         self.optimizer.step()
         return {"loss": loss, "logits": logits}
-
-
-class CrossEntropy:
-    """The loss without the door's look at the targets."""
-
-    @staticmethod
-    def rows(logits: Any, target: Any) -> Any:
-        from minigrad.ops.loss import CrossEntropy as Op
-
-        return Op(target.array).apply(logits)
 
 
 def batches(count: int, size: int = 5) -> list[tuple[Any, Any]]:

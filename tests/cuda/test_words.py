@@ -245,6 +245,18 @@ def test_cross_entropy_is_pytorch_s(cuda: Any, classes: int, dtype: str) -> None
     near(cuda.cross_entropy_grad(cuda.from_numpy(g), p, cuda.from_numpy(target)), tensor.grad, dtype)
 
 
+def test_an_ignored_class_has_no_loss_and_no_gradient(cuda: Any) -> None:
+    x, target = values(0, (4, 3), "float32"), np.array([2, -100, 0, -100])
+    tensor = torch.tensor(x, requires_grad=True)
+    loss = F.cross_entropy(tensor, torch.tensor(target), reduction="none")
+    loss.sum().backward()
+    device = cuda.from_numpy(target)
+    got, p = cuda.cross_entropy(cuda.from_numpy(x), device, ignore_index=-100)
+    near(got, loss.detach(), "float32")
+    near(cuda.cross_entropy_grad(cuda.xp.ones(4, "float32"), p, device), tensor.grad, "float32")
+    cuda.synchronize()
+
+
 @pytest.mark.parametrize("bad", [-1, 4, 2**40])
 def test_a_class_out_of_range_is_an_index_error_and_no_harm(cuda: Any, bad: int) -> None:
     x, target = cuda.from_numpy(values(0, (3, 4), "float32")), cuda.from_numpy(np.array([1, bad, 2]))
