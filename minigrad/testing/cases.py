@@ -120,7 +120,7 @@ def window_fits(numbers: Numbers) -> bool:
 def pool_fits(numbers: Numbers) -> bool:
     """Whether it may be a pool: the padding is at most half of the window, and every window sees a cell.
 
-    The taps of a dilated window may all fall beside a small image; what its maximum is, nobody has said.
+    The taps of a dilated window may all fall beside a small image; the law `blind` looks at those.
     """
     return window_fits(numbers) and all(2 * numbers[f"p{a}"] <= extent(numbers, a) and _sees(numbers, a) for a in "hw")
 

@@ -14,6 +14,7 @@ from minigrad.testing.cases import Operands
 from minigrad.testing.laws import compare, noise, results
 from minigrad.testing.tolerance import Expected, deviation, mismatch
 from minigrad.testing.words import Law, LawBroken, NotApplicable, Word
+from minigrad.window import Window
 
 STEP = float(np.cbrt(np.finfo(np.float64).eps))  # balances truncation (h^2) against rounding (eps / h)
 DIFFERENCE = 1e-6
@@ -197,8 +198,25 @@ def _winners(backend: Backend, word: Word, operands: Operands) -> None:
         )
 
 
+def _blind(backend: Backend, word: Word, operands: Operands) -> None:
+    x = operands["x"]
+    n, c, h, w = x.shape
+    # One place, two taps: one column before the image and one behind it.
+    tried = {"x": x, "window": Window((1, 2), padding=(0, 1), dilation=(1, w + 1))}
+    lowest = -np.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)
+    cells = np.zeros((n, c, h, 1), np.int64)
+    wanted = Expected(np.full(cells.shape, lowest, np.float64 if x.dtype.kind == "f" else x.dtype)), Expected(cells)
+    y, indices = results(backend, word, tried, wanted)
+    compare(word, (y,), wanted[:1], ", where no tap sees the image")
+    if ((indices < 0) | (indices >= h * w)).any():
+        raise LawBroken(
+            f"{word.name}: where no tap sees the image, the index is {indices.min()}, which is no cell of it"
+        )
+
+
 GROUPS = Law("groups", "a grouped convolution is its blocks side by side", _groups, every=2)
 TRANSLATION = Law("translation", "moving the image by one stride moves the result by one", _translation, every=3)
+BLIND = Law("blind", "a window that sees no cell gives -inf and still names a cell of the image", _blind, every=6)
 TOTAL = Law("total", "a pool hands on neither more nor less gradient than came in", _total, every=2)
 NEEDS = Law("needs", "a gradient does not depend on which others are asked for", _needs, every=2, smooth=True)
 WINNERS = Law("total", "each positive maximum hands on its gradient once", _winners, every=2, smooth=True)

@@ -70,7 +70,8 @@ class NumbaBackend(Backend):
         """(N, C, H, W) -> y and indices (N, C, OH, OW)"""
         shape = (*x.shape[:2], *window.out_size(*x.shape[2:]))
         y, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
-        kernels.max_pool2d(_ready(x), y, indices, _numbers(window))
+        lowest = x.dtype.type(-np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min)
+        kernels.max_pool2d(_ready(x), y, indices, lowest, _numbers(window))
         return y, indices
 
     def max_pool2d_grad(self, gy: Array, indices: Array, x_shape: Shape) -> Array:

@@ -124,8 +124,11 @@ def conv2d_weight_grad(gy, x, gw, window, groups):
 
 
 @njit(cache=True, nogil=True)
-def max_pool2d(x, y, indices, window):
-    """x (N, C, H, W) -> y and indices (N, C, OH, OW): the first maximum wins, the first NaN wins over all."""
+def max_pool2d(x, y, indices, lowest, window):
+    """x (N, C, H, W) -> y and indices (N, C, OH, OW): the first maximum wins, the first NaN wins over all.
+
+    A window that sees no cell of the image is `lowest` and names cell 0.
+    """
     kh, kw, sh, sw, ph, pw, dh, dw = window
     n, c, h, w = x.shape
     oh, ow = y.shape[2:]
@@ -133,7 +136,7 @@ def max_pool2d(x, y, indices, window):
         for k in range(c):
             for r in range(oh):
                 for s in range(ow):
-                    cell, best = -1, x[i, k, 0, 0]
+                    cell, best = -1, lowest
                     for a in range(kh):
                         row = r * sh + a * dh - ph
                         if not 0 <= row < h:
@@ -145,7 +148,7 @@ def max_pool2d(x, y, indices, window):
                             value = x[i, k, row, column]
                             if cell < 0 or value > best or (value != value and best == best):
                                 cell, best = row * w + column, value
-                    y[i, k, r, s], indices[i, k, r, s] = best, cell
+                    y[i, k, r, s], indices[i, k, r, s] = best, max(cell, 0)
 
 
 @njit(cache=True, nogil=True)

@@ -10,7 +10,7 @@ from minigrad.testing import oracles
 from minigrad.testing.cases import Family, Numbers, Operands, pool_fits, settle_pool, window_fields
 from minigrad.testing.families.windows import LARGE_BATCH, image, window_of
 from minigrad.testing.laws import EVERY, LINEAR, SPECIAL, SPLIT
-from minigrad.testing.structure import TOTAL, TRANSLATION, adjoint, differences, through
+from minigrad.testing.structure import BLIND, TOTAL, TRANSLATION, adjoint, differences, through
 from minigrad.testing.values import spread
 from minigrad.testing.words import Word
 
@@ -74,7 +74,7 @@ MAX_POOL = Word(
     MAXIMUM,
     ("x", "window"),
     oracles.max_pool2d,
-    (*EVERY, SPECIAL, SPLIT, TRANSLATION),
+    (*EVERY, SPECIAL, SPLIT, TRANSLATION, BLIND),
     split=BOTH_AXES,
     dtypes=("float32", "float64", "int64"),
 )

@@ -82,6 +82,16 @@ class MinusOneForMinusInfinity(Mutant):
         return y, np.where(np.isneginf(y), -1, indices) if x.dtype.kind == "f" else indices
 
 
+class BlindWindowNamesNoCell(Mutant):
+    """A dilated window whose taps all miss a small image names cell -1, and its gradient lands outside of the image."""
+
+    operation = "max_pool2d"
+
+    def max_pool2d(self, x: Array, window: Window) -> tuple[Array, Array]:
+        y, indices = super().max_pool2d(x, window)
+        return y, indices - 1 if window.can_miss(*x.shape[2:]) else indices
+
+
 class CeilWindowIncomplete(Mutant):
     """The window that hangs over the edge reads 0 where the image has ended."""
 
