@@ -31,7 +31,7 @@ def tensor(
         if not isinstance(array, backend.array_type):
             array = backend.from_numpy(data.numpy_array())
         if dtype is not None:
-            array = array.astype(dtypes.as_numpy(dtype, "tensor"))
+            array = _checked_cast(array, dtypes.as_numpy(dtype, "tensor"))
         return make(array, requires_grad)
     array = host_array("tensor", data, None if dtype is None else dtypes.as_numpy(dtype, "tensor"))
     return make(backend.from_numpy(array), requires_grad)
@@ -40,7 +40,8 @@ def tensor(
 def _checked_cast(array: Array, wanted: Any) -> Array:
     if wanted.kind in "iu" and array.dtype.kind == "f" and array.size and not np.isfinite(array).all():
         raise ShapeError("tensor(): cannot convert float NaN or infinity to integer")
-    return array.astype(wanted)
+    with np.errstate(all="ignore"):  # what is too large becomes inf, without a word
+        return array.astype(wanted)
 
 
 def host_array(op: str, data: Any, wanted: Any = None) -> Array:
