@@ -186,7 +186,12 @@ def conv_transpose2d(
             f"Given input size per channel: ({x.shape[2]} x {x.shape[3]}). Calculated output size per channel: "
             f"({size[0]} x {size[1]}). Output size is too small"
         )
-    y = Conv2dInputGrad(window, groups, (x.shape[0], features, *size)).apply(input, weight)
+    # No window of the forward convolution reaches cells beyond its last stride: those are zeros, laid around after.
+    beyond = [max(e - s + 1, 0) for e, s in zip(extra, steps, strict=True)]
+    reached = (size[0] - beyond[0], size[1] - beyond[1])
+    y = Conv2dInputGrad(window, groups, (x.shape[0], features, *reached)).apply(input, weight)
+    if any(beyond):
+        y = constant_pad(y, (0, beyond[1], 0, beyond[0]))
     return y if bias is None else add(y, reshape(bias, (1, -1, 1, 1)))
 
 

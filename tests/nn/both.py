@@ -64,7 +64,7 @@ def run(place: Any, build: str, call: str, seed: int = 0) -> tuple[list[Any], li
     outputs = leaves(evaluate(place, call, m=module, x=x, u=u, i=i))
     floating = [y for y in outputs if y.is_floating_point() and y.requires_grad]
     place.t.manual_seed(seed + 1)
-    loss = sum((y * place.t.randn(*y.shape)).sum() for y in floating) if floating else None
+    loss = sum((y * place.t.randn(tuple(y.shape))).sum() for y in floating) if floating else None
     grads = []
     if loss is not None:
         loss.backward()
