@@ -80,9 +80,10 @@ def backend_of(array: Array) -> Backend:
     for kind, backend in selection().by_type.items():
         if isinstance(array, kind):
             return backend
-    from numpy import generic
+    from numpy import generic, ndarray
 
-    if isinstance(array, generic):  # NumPy computes with arrays without dimensions and returns scalars
+    # NumPy returns scalars for arrays without dimensions; and the CPU is there even where a GPU was asked for first.
+    if isinstance(array, (generic, ndarray)):
         return active_backend("cpu")
     raise DeviceError(f"no active backend knows arrays of class {type(array).__module__}.{type(array).__name__}")
 
