@@ -3,21 +3,20 @@
 from typing import Any, NamedTuple
 
 from minigrad.ops import linalg as _linalg
+from minigrad.ops.inverse import LinAlgError, inv, solve
 from minigrad.ops.linalg import (
-    LinAlgError,
     cholesky,
     det,
     eigh,
     eigvalsh,
-    inv,
     matrix_exp,
     matrix_norm,
+    matrix_power,
     matrix_rank,
     multi_dot,
     pinv,
     qr,
     slogdet,
-    solve,
     solve_triangular,
     svd,
     svdvals,
@@ -27,7 +26,7 @@ from minigrad.ops.linalg import linalg_norm as norm
 from minigrad.ops.matmul import diagonal as _diagonal
 from minigrad.ops.matmul import matmul
 from minigrad.ops.matrices import cross as _cross
-from minigrad.ops.matrices import matrix_power, vander
+from minigrad.ops.matrices import vander
 from minigrad.ops.reduce import sum as _sum
 
 

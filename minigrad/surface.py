@@ -15,6 +15,10 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from minigrad import dtypes
+from minigrad.errors import DtypeError, GraphError
+from minigrad.ops.inplace import inplace
+
 TABLE: dict[str, dict[str, str]] = {
     "ops.pointwise": {
         "fomi": "addcdiv addcmul bitwise_left_shift bitwise_right_shift clamp_max clamp_min copysign deg2rad exp2 float_power "
@@ -40,12 +44,12 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "ops.matrices": {
         "fomi": "addbmm addmv addr tril triu",
-        "fom": "cross diag inner kron matrix_power vdot",
+        "fom": "cross diag inner kron vdot",
         "fm": "diag_embed diagflat trace",
         "f": "block_diag cartesian_prod chain_matmul combinations meshgrid tril_indices triu_indices vander",
     },
     "ops.linalg": {
-        "fm": "cholesky det logdet matrix_exp qr slogdet",
+        "fm": "cholesky det logdet matrix_exp matrix_power qr slogdet",
     },
     "ops.views": {
         "fm": "argwhere as_strided dsplit fliplr flipud hsplit narrow_copy nonzero_static ravel repeat_interleave rot90 select "
@@ -59,7 +63,7 @@ TABLE: dict[str, dict[str, str]] = {
     "extras": {
         "f": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor ShortTensor "
         "are_deterministic_algorithms_enabled broadcast_shapes compile is_complex is_nonzero result_type "
-        "scalar_tensor set_default_device set_default_tensor_type set_float32_matmul_precision set_num_threads typename "
+        "scalar_tensor set_default_device set_default_tensor_type set_float32_matmul_precision typename "
         "use_deterministic_algorithms vmap",
     },
     "ops.writes": {
@@ -71,8 +75,8 @@ TABLE: dict[str, dict[str, str]] = {
 
 # Other names of the same functions; the target may be one of the core's.
 ALIASES: dict[str, str] = {
-    "inverse": "linalg.inv", "pinverse": "linalg.pinv", "row_stack": "vstack", "trapz": "trapezoid", "unsafe_chunk": "chunk", "unsafe_split": "split",
-    "unsafe_split_with_sizes": "split_with_sizes",
+    "inverse": "linalg.inv", "pinverse": "linalg.pinv", "row_stack": "vstack", "trapz": "trapezoid",
+    "unsafe_chunk": "chunk", "unsafe_split": "split", "unsafe_split_with_sizes": "split_with_sizes",
 }  # fmt: skip
 
 
@@ -115,17 +119,17 @@ def methods() -> Iterator[str]:
             yield name
         if "i" in forms:
             yield f"{name}_"
-    yield from ALIASES
+    for alias, name in ALIASES.items():
+        if name not in ENTRIES or "m" in ENTRIES[name].forms:
+            yield alias
 
 
 def method(name: str) -> Any:
     """What `Tensor.name` is."""
     if name in ALIASES:
-        return method(ALIASES[name]) if "." not in ALIASES[name] else function(name)
+        return function(name)
     if name in ENTRIES:
         return operation(name)
-    from minigrad.ops.inplace import inplace
-
     return inplace(name, operation(name[:-1]))
 
 
@@ -171,9 +175,6 @@ def stored(name: str, results: Any, out: Any) -> Any:
     if isinstance(results, tuple):
         kept = [stored(name, y, o) for y, o in zip(results, out, strict=True)]
         return type(results)(*kept) if hasattr(results, "_fields") else tuple(kept)
-    from minigrad import dtypes
-    from minigrad.errors import DtypeError, GraphError
-
     if results.tracked or out.tracked:
         raise GraphError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."

@@ -14,6 +14,7 @@ from minigrad.autograd.engine import grad
 from minigrad.autograd.grad_mode import enable_grad
 from minigrad.autograd.graph import Variable
 from minigrad.errors import GraphError, ShapeError
+from minigrad.ops.join import stack
 
 Tensor = Any
 Function = Callable[..., Any]
@@ -125,8 +126,6 @@ def pushed(ys: Any, xs: Any, vs: Any, create_graph: bool, strict: bool = False, 
 
 def _rows(y: Tensor, xs: Any, create_graph: bool, strict: bool) -> tuple[Tensor, ...]:
     """The Jacobian of one output in every input: shapes y.shape + x.shape."""
-    from minigrad.ops.join import stack
-
     rows = []
     for i in range(y.array.size):
         unit = y.new_zeros(y.array.shape)

@@ -9,20 +9,18 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from minigrad import dtypes
-from minigrad.errors import DtypeError, ShapeError
+from minigrad.errors import ShapeError
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
 from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of, wrap
 from minigrad.ops.extreme import amax, amin, norm
+from minigrad.ops.inverse import check_matrix, inv, mT, product, solve, solved
+from minigrad.ops.join import cat
 from minigrad.ops.logic import where
-from minigrad.ops.matmul import MatMul, diagonal, matmul
+from minigrad.ops.matmul import diagonal, matmul
 from minigrad.ops.matrices import diag_embed, tril, triu
 from minigrad.ops.reduce import sum
 from minigrad.ops.scan import prod
-from minigrad.ops.shape import narrow, reshape, squeeze, transpose, unsqueeze
-
-
-class LinAlgError(RuntimeError):
-    """A matrix that has no inverse, no Cholesky factor or no such decomposition."""
+from minigrad.ops.shape import movedim, narrow, reshape, squeeze, unsqueeze
 
 
 class SLogDet(NamedTuple):
@@ -54,57 +52,6 @@ class SVD(NamedTuple):
     Vh: Any
 
 
-def mT(x: Tensor) -> Tensor:
-    """The last two dimensions exchanged."""
-    return transpose(x, -1, -2)
-
-
-def _mm(a: Tensor, b: Tensor) -> Tensor:
-    return MatMul().apply(a, b)
-
-
-def check_matrix(op: str, x: Tensor, square: bool = False) -> None:
-    """Whether this is a stack of floating matrices, square ones if asked.
-
-    Raises:
-        ShapeError, DtypeError: if not.
-    """
-    shape = x.array.shape
-    if len(shape) < 2:
-        raise ShapeError(f"linalg.{op}: The input tensor A must have at least 2 dimensions.")
-    if square and shape[-1] != shape[-2]:
-        raise ShapeError(
-            f"linalg.{op}: A must be batches of square matrices, but they are {shape[-2]} by {shape[-1]} matrices"
-        )
-    if x.array.dtype.kind != "f" or x.array.dtype.itemsize < 4:
-        raise DtypeError(f"linalg.{op}: Expected a floating point tensor as input, but got {dtypes.of(x.array)}")
-
-
-def _solved(op: str, compute: Any) -> Any:
-    """Run NumPy's linear algebra, with its errors in our words."""
-    try:
-        return compute()
-    except Exception as error:
-        if type(error).__name__ == "LinAlgError":
-            raise LinAlgError(f"linalg.{op}: {error}") from error
-        raise
-
-
-class Inverse(Unary):
-    """A**-1"""
-
-    __slots__ = ()
-    keeps = False
-    keeps_output = True
-
-    def forward(self, x: Array) -> Array:
-        return _solved("inv", lambda: backend_of(x).xp.linalg.inv(x))
-
-    def backward(self, gy: Tensor) -> Grads:
-        y = mT(self.output())
-        return neg(_mm(_mm(y, gy), y))
-
-
 class Cholesky(Unary):
     """The lower triangle L with L @ L.T = A."""
 
@@ -113,14 +60,14 @@ class Cholesky(Unary):
     keeps_output = True
 
     def forward(self, x: Array) -> Array:
-        return _solved("cholesky", lambda: backend_of(x).xp.linalg.cholesky(x))
+        return solved("cholesky", lambda: backend_of(x).xp.linalg.cholesky(x))
 
     def backward(self, gy: Tensor) -> Grads:
         factor = self.output()
         inverse = inv(factor)
-        inner = tril(_mm(mT(factor), gy))
+        inner = tril(product(mT(factor), gy))
         inner = sub(inner, mul(0.5, diag_embed(diagonal(inner, 0, -2, -1))))
-        g = _mm(_mm(mT(inverse), inner), inverse)
+        g = product(product(mT(inverse), inner), inverse)
         return mul(add(g, mT(g)), 0.5)
 
 
@@ -130,7 +77,7 @@ class EighOp(Nary):
     __slots__ = ()
 
     def forward(self, x: Array) -> tuple[Array, Array]:
-        values, vectors = _solved("eigh", lambda: backend_of(x).xp.linalg.eigh(x))
+        values, vectors = solved("eigh", lambda: backend_of(x).xp.linalg.eigh(x))
         return values, vectors
 
     def backward(self, gw: Tensor, gv: Tensor) -> Grads:
@@ -140,9 +87,9 @@ class EighOp(Nary):
         if gv is not None:
             gaps = sub(unsqueeze(values, -2), unsqueeze(values, -1))
             safe = where(_on_diagonal(gaps), float("inf"), gaps)
-            turned = div(_mm(mT(vectors), gv), safe)
+            turned = div(product(mT(vectors), gv), safe)
             inner = turned if inner is None else add(inner, turned)
-        g = _mm(_mm(vectors, inner), mT(vectors))
+        g = product(product(vectors, inner), mT(vectors))
         return mul(add(g, mT(g)), 0.5)
 
 
@@ -156,7 +103,7 @@ class SVDOp(Nary):
     __slots__ = ()
 
     def forward(self, x: Array) -> tuple[Array, Array, Array]:
-        u, s, vh = _solved("svd", lambda: backend_of(x).xp.linalg.svd(x, full_matrices=False))
+        u, s, vh = solved("svd", lambda: backend_of(x).xp.linalg.svd(x, full_matrices=False))
         return u, s, vh
 
     def backward(self, gu: Tensor, gs: Tensor, gvh: Tensor) -> Grads:
@@ -169,18 +116,18 @@ class SVDOp(Nary):
         inner = diag_embed(gs) if gs is not None else None
         rest = None
         if gu is not None:
-            turned = _mm(mT(u), gu)
+            turned = product(mT(u), gu)
             part = mul(div(sub(turned, mT(turned)), safe), row)
             inner = part if inner is None else add(inner, part)
-            rest = _mm(sub(gu, _mm(u, turned)), mul(mT(v), div(1.0, column)))
+            rest = product(sub(gu, product(u, turned)), mul(mT(v), div(1.0, column)))
         if gvh is not None:
             gv = mT(gvh)
-            turned = _mm(mT(v), gv)
+            turned = product(mT(v), gv)
             part = mul(column, div(sub(turned, mT(turned)), safe))
             inner = part if inner is None else add(inner, part)
-            outside = _mm(mul(u, div(1.0, row)), mT(sub(gv, _mm(v, turned))))
+            outside = product(mul(u, div(1.0, row)), mT(sub(gv, product(v, turned))))
             rest = outside if rest is None else add(rest, outside)
-        g = _mm(_mm(u, inner), vh)
+        g = product(product(u, inner), vh)
         return g if rest is None else add(g, rest)
 
 
@@ -190,64 +137,23 @@ class QROp(Nary):
     __slots__ = ()
 
     def forward(self, x: Array) -> tuple[Array, Array]:
-        q, r = _solved("qr", lambda: backend_of(x).xp.linalg.qr(x, mode="reduced"))
+        q, r = solved("qr", lambda: backend_of(x).xp.linalg.qr(x, mode="reduced"))
         return q, r
 
     def backward(self, gq: Tensor, gr: Tensor) -> Grads:
         q, r = qr(self.inputs[0])
         m = None
         if gr is not None:
-            m = _mm(r, mT(gr))
+            m = product(r, mT(gr))
         if gq is not None:
-            part = _mm(mT(gq), q)
+            part = product(mT(gq), q)
             m = neg(part) if m is None else sub(m, part)
         lower = tril(m, -1)
         symmetric = add(add(lower, mT(lower)), diag_embed(diagonal(m, 0, -2, -1)))
-        g = _mm(q, symmetric)
+        g = product(q, symmetric)
         if gq is not None:
             g = add(gq, g)
         return mT(solve(r, mT(g)))
-
-
-def inv(A: Tensor) -> Tensor:
-    """The inverse of square matrices.
-
-    Raises:
-        LinAlgError: if there is none.
-    """
-    check_matrix("inv", A, True)
-    return Inverse().apply(A)
-
-
-def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
-    """X with A @ X = B (X @ A = B unless `left`); B may be a vector or a stack of vectors.
-
-    Raises:
-        LinAlgError: if A has no inverse.
-    """
-    check_matrix("solve", A, True)
-    vector = B.array.ndim == 1 or (B.array.ndim == A.array.ndim - 1 and B.array.shape == A.array.shape[:-1])
-    b = unsqueeze(B, -1) if vector else B
-    x = Solve().apply(A, b) if left else mT(Solve().apply(mT(A), mT(b)))
-    return squeeze(x, -1) if vector else x
-
-
-class Solve(Nary):
-    """A**-1 @ B"""
-
-    __slots__ = ()
-
-    def forward(self, a: Array, b: Array) -> Array:
-        return _solved("solve", lambda: backend_of(a).xp.linalg.solve(a, b))
-
-    def backward(self, gy: Tensor) -> Grads:
-        a, b = self.inputs
-        gb = Solve().apply(mT(a), gy)
-        ga = self.needs[0] and neg(_mm(gb, mT(Solve().apply(a, b))))
-        return (
-            ga is not False and ga.sum_to_size(a.array.shape),
-            self.needs[1] and gb.sum_to_size(b.array.shape),
-        )
 
 
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
@@ -297,8 +203,6 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
         return QR(*[wrap(v) for v in backend_of(A.array).xp.linalg.qr(A.array, mode="complete")])
     if m < n:  # the leading square part decides Q; the rest of R follows
         q, r = QROp().apply(narrow(A, -1, 0, m))
-        from minigrad.ops.join import cat
-
         r = cat([r, matmul(mT(q), narrow(A, -1, m, n - m))], -1)
     else:
         q, r = QROp().apply(A)
@@ -338,7 +242,7 @@ class Det(Unary):
         n = x.array.shape[-1]
         others = where(wrap(backend_of(x.array).xp.eye(n, dtype=bool)), 1.0, unsqueeze(s, -2))
         turned = wrap(sign_of_det(u.array) * sign_of_det(vh.array))
-        cofactors = _mm(mul(u, unsqueeze(prod(others, -1), -2)), vh)
+        cofactors = product(mul(u, unsqueeze(prod(others, -1), -2)), vh)
         return mul(unsqueeze(unsqueeze(mul(gy, turned), -1), -1), cofactors)
 
 
@@ -369,7 +273,7 @@ def pinv(A: Tensor, *, atol: float | None = None, rtol: float | None = None, her
     top = s.array.max(-1, keepdims=True) if s.array.shape[-1] else s.array
     kept = wrap(s.array > backend_of(s.array).xp.maximum(atol or 0.0, rtol * top))
     inverse = where(kept, div(1.0, where(kept, s, 1.0)), 0.0)
-    return _mm(mul(mT(vh), unsqueeze(inverse, -2)), mT(u))
+    return product(mul(mT(vh), unsqueeze(inverse, -2)), mT(u))
 
 
 def matrix_rank(
@@ -396,8 +300,6 @@ def matrix_norm(
     A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """A norm of matrices: "fro", "nuc", inf, -inf, 1, -1, 2 or -2."""
-    from minigrad.ops.shape import movedim
-
     if ord == "fro":
         return norm(A, 2, tuple(dim), keepdim, dtype)
     x = movedim(A, tuple(dim), (-2, -1))
@@ -452,14 +354,35 @@ def matrix_exp(A: Tensor) -> Tensor:
     unit = wrap(backend_of(A.array).xp.eye(A.array.shape[-1], dtype=A.array.dtype))
     y = add(mul(x, 0.0), unit)
     for k in range(18, 0, -1):
-        y = add(unit, div(_mm(x, y), float(k)))
+        y = add(unit, div(product(x, y), float(k)))
     for _ in range(halvings):
-        y = _mm(y, y)
+        y = product(y, y)
     return y
 
 
 def lstsq(A: Tensor, B: Tensor) -> Tensor:
     """X that makes the sum of squares of A @ X - B smallest."""
     vector = B.array.ndim == 1
-    x = _mm(pinv(A), unsqueeze(B, -1) if vector else B)
+    x = product(pinv(A), unsqueeze(B, -1) if vector else B)
     return squeeze(x, -1) if vector else x
+
+
+def matrix_power(input: Tensor, n: int) -> Tensor:
+    """A square matrix (or a stack of them) to the n-th power; of its inverse, if n is negative."""
+    if input.array.ndim < 2 or input.array.shape[-1] != input.array.shape[-2]:
+        raise ShapeError(
+            f"linalg.matrix_power: A must be batches of square matrices, but they are {list(input.array.shape)}"
+        )
+    if n < 0:
+        input, n = inv(input), -n
+    result = None
+    while n:
+        if n & 1:
+            result = input if result is None else matmul(result, input)
+        n >>= 1
+        if n:
+            input = matmul(input, input)
+    if result is None:
+        unit = backend_of(input.array).xp.eye(input.array.shape[-1], dtype=input.array.dtype)
+        return add(mul(input, 0), wrap(unit))
+    return result

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes
+from minigrad.device import backend_for
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, mul, sub
 from minigrad.ops.base import Tensor, backend_of, broadcast_error, cast, normal_axis, wrap
@@ -18,7 +19,7 @@ from minigrad.ops.matmul import DiagonalEmbed, bmm, dot, matmul, mv, outer, tens
 from minigrad.ops.matmul import diagonal as diagonal_of
 from minigrad.ops.power import pow
 from minigrad.ops.reduce import sum
-from minigrad.ops.shape import expand, narrow, reshape
+from minigrad.ops.shape import expand, narrow, pad, reshape
 
 
 def _scaled(beta: Any, input: Tensor, alpha: Any, product: Tensor) -> Tensor:
@@ -108,29 +109,6 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return y
 
 
-def matrix_power(input: Tensor, n: int) -> Tensor:
-    """A square matrix (or a stack of them) times itself, n times over; n is not negative here."""
-    if input.array.ndim < 2 or input.array.shape[-1] != input.array.shape[-2]:
-        raise ShapeError(
-            f"linalg.matrix_power: A must be batches of square matrices, but they are {list(input.array.shape)}"
-        )
-    if n < 0:
-        from minigrad.ops.linalg import inv
-
-        input, n = inv(input), -n
-    result = None
-    while n:
-        if n & 1:
-            result = input if result is None else matmul(result, input)
-        n >>= 1
-        if n:
-            input = matmul(input, input)
-    if result is None:
-        unit = backend_of(input.array).xp.eye(input.array.shape[-1], dtype=input.array.dtype)
-        return add(mul(input, 0), wrap(unit))
-    return result
-
-
 # ---------------------------------------------------------------------- diagonals and triangles
 
 
@@ -188,8 +166,6 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
 
 
 def _indices(found: Any, dtype: Any, device: Any) -> Tensor:
-    from minigrad.device import backend_for
-
     kind = np.int64 if dtype is None else dtypes.as_numpy(dtype, "tril_indices")
     return wrap(backend_for(device).from_numpy(np.stack(found).astype(kind)))
 
@@ -224,8 +200,6 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 
 def _padded(block: Tensor, before: int, after: int) -> Tensor:
-    from minigrad.ops.shape import pad
-
     return pad(block, (before, after))
 
 
@@ -286,6 +260,6 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 
 __all__ = [
     "addbmm", "addmv", "addr", "block_diag", "cartesian_prod", "chain_matmul", "combinations", "cross", "diag",
-    "diag_embed", "diagflat", "inner", "kron", "matrix_power", "meshgrid", "trace", "tril", "tril_indices", "triu",
+    "diag_embed", "diagflat", "inner", "kron", "meshgrid", "trace", "tril", "tril_indices", "triu",
     "triu_indices", "vander", "vdot",
 ]  # fmt: skip

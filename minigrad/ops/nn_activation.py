@@ -14,10 +14,13 @@ from minigrad.ops.arithmetic import add, div, mul, neg, sub
 from minigrad.ops.base import Array, Grads, Tensor, Unary, backend_of, normal_axis, wrap
 from minigrad.ops.elementwise import Math, exp
 from minigrad.ops.fused import relu
+from minigrad.ops.inplace import write
 from minigrad.ops.join import chunk
 from minigrad.ops.logic import where
 from minigrad.ops.power import absolute, clamp
 from minigrad.ops.shape import reshape
+from minigrad.ops.special_kernels import erf
+from minigrad.random import distributions
 
 
 class LeakyReLU(Unary):
@@ -85,8 +88,6 @@ class NormalBelow(Math):
 
 
 def _below(x: Array) -> Array:
-    from minigrad.ops.special_kernels import erf
-
     return (erf(x * x.dtype.type(math.sqrt(0.5))) + 1) * x.dtype.type(0.5)
 
 
@@ -166,8 +167,6 @@ def in_place(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
 
 
 def _overwrite(input: Tensor, compute: Any) -> Tensor:
-    from minigrad.ops.inplace import write
-
     return write("activation_", input, compute)
 
 
@@ -344,8 +343,6 @@ def rrelu(
     _floating("rrelu", input)
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
-    from minigrad.random import distributions
-
     x = input.array
     slopes = np.ones(x.shape, x.dtype)
     low = backend_of(x).to_numpy(x) <= 0
@@ -391,8 +388,6 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
 
     With `hard` the result is one-hot, and its gradient that of the soft one. Source: Jang et al. (2016).
     """
-    from minigrad.random import distributions
-
     x = logits.array
     with np.errstate(divide="ignore"):
         noise = -np.log(distributions.exponential(x.shape, 1.0, x.dtype))

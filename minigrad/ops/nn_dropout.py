@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.errors import ShapeError
 from minigrad.ops.arithmetic import add, mul
 from minigrad.ops.base import Array, Tensor, backend_of, wrap
+from minigrad.ops.inplace import write
 from minigrad.random import distributions
 
 
@@ -41,8 +42,6 @@ def _finish(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
     """With `inplace`, the result takes the input's place."""
     if not inplace:
         return result
-    from minigrad.ops.inplace import write
-
     return write("dropout_", input, lambda _: result)
 
 

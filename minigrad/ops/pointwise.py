@@ -9,7 +9,7 @@ from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
 from minigrad.ops.base import Array, Binary, Grads, Tensor, Variable, as_array, backend_of, cast, wrap
-from minigrad.ops.elementwise import Math, exp, log, log1p
+from minigrad.ops.elementwise import Math, exp, log, log1p, sin
 from minigrad.ops.logic import eq, ge, le, logical_and, logical_not, logical_or, lt, ne, sign, trunc, where
 from minigrad.ops.power import absolute, clamp, pow
 from minigrad.ops.shape import expand
@@ -299,8 +299,6 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 
 def sinc(input: Tensor) -> Tensor:
     """sin(pi x) / (pi x), and 1 at 0."""
-    from minigrad.ops.elementwise import sin
-
     angle = mul(floating(input), math.pi)
     zero = eq(angle, 0)
     safe = where(zero, 1.0, angle)

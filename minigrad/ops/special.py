@@ -11,10 +11,10 @@ from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops import bessel_kernels, special_kernels
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
-from minigrad.ops.base import Array, Binary, Grads, Tensor, Variable, backend_of
+from minigrad.ops.base import Array, Binary, Grads, Tensor, Variable, backend_of, wrap
 from minigrad.ops.elementwise import Math, exp, log
 from minigrad.ops.logic import eq, sign, where
-from minigrad.ops.pointwise import floating
+from minigrad.ops.pointwise import floating, sinc
 
 
 def widened(x: Array) -> Array:
@@ -394,8 +394,6 @@ def bessel_y1(input: Tensor) -> Tensor:
 
 def spherical_bessel_j0(x: Tensor) -> Tensor:
     """sin(x) / x, and 1 at 0."""
-    from minigrad.ops.pointwise import sinc
-
     return sinc(div(floating(x), math.pi))
 
 
@@ -422,8 +420,6 @@ def polynomial(name: str) -> Any:
         for k in range(1, int(degree.max()) if degree.size else 0):
             before, here = here, step(k, x, here, before)
             y = xp.where(degree == k + 1, here, y)
-        from minigrad.ops.base import wrap
-
         return wrap(y.astype(kind, copy=False))
 
     function.__name__ = name

@@ -38,6 +38,7 @@ from minigrad.ops.shape import (
     unsqueeze,
     view,
 )  # fmt: skip
+from minigrad.ops.shape import pad as padded
 
 
 class Unfold(View):
@@ -348,8 +349,6 @@ def bfloat16(input: Tensor) -> Tensor:
 
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
     """Constant cells around: pad = (left, right, top, bottom, ...), the last dimension first."""
-    from minigrad.ops.shape import pad as padded
-
     return padded(input, pad, value)
 
 
