@@ -188,3 +188,12 @@ def test_ignored_classes_through_the_door(gpu: Any, cupy: Any, reduction: str) -
     (curvature,) = torch.autograd.grad((first * first).sum(), theirs)
     for got, exact in ((loss, want), (grad, first), (second, curvature)):
         np.testing.assert_allclose(got.detach().cpu().numpy(), exact.detach().numpy(), 1e-10, 1e-12)
+
+
+def test_host_tensors_live_on_beside_a_default_device_that_is_a_gpu(cuda: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = registry.Selection("cuda", {"cuda": cuda}, {cuda.array_type: cuda})
+    monkeypatch.setattr(registry, "_chosen", alone)
+    assert mg.zeros(2).device.type == "cuda"
+    state = mg.get_rng_state()
+    assert state.device.type == "cpu"
+    mg.set_rng_state(state)
