@@ -1,4 +1,3 @@
-# ruff: noqa: F401 (what is imported here is imported from here)
 """Layers, losses and containers of neural networks."""
 
 from minigrad.nn import functional, grad, init, utils

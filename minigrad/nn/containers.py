@@ -11,8 +11,8 @@ from typing import Any
 from minigrad.nn.module import Module
 
 
-def _key(op: str, length: int, i: Any) -> str:
-    i = as_index(i)
+def _key(length: int, i: Any) -> str:
+    i = int(as_index(i))
     if not -length <= i < length:
         raise IndexError(f"index {i} is out of range")
     return str(i % length if length else i)
@@ -37,10 +37,11 @@ class Sequential(Module):
         return input
 
     def _name(self, i: Any) -> str:
-        i = as_index(i)
+        i = int(as_index(i))
         if not -len(self) <= i < len(self):
             raise IndexError(f"index {i} is out of range")
-        return list(self._modules)[i]
+        names: list[str] = list(self._modules)
+        return names[i]
 
     def __getitem__(self, i: Any) -> Any:
         if isinstance(i, slice):
@@ -111,13 +112,13 @@ class ModuleList(Module):
     def __getitem__(self, i: Any) -> Any:
         if isinstance(i, slice):
             return type(self)(list(self._modules.values())[i])
-        return self._modules[_key("ModuleList", len(self), i)]
+        return self._modules[_key(len(self), i)]
 
     def __setitem__(self, i: Any, module: Module) -> None:
-        setattr(self, _key("ModuleList", len(self), i), module)
+        setattr(self, _key(len(self), i), module)
 
     def __delitem__(self, i: Any) -> None:
-        for name in list(self._modules)[i] if isinstance(i, slice) else [_key("ModuleList", len(self), i)]:
+        for name in list(self._modules)[i] if isinstance(i, slice) else [_key(len(self), i)]:
             delattr(self, name)
         _renumber(self)
 

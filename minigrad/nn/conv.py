@@ -101,9 +101,9 @@ class _ConvNd(Module):
                 bound = 1 / math.sqrt(fan_in)
                 init.uniform_(self.bias, -bound, bound)
 
-    def _around(self) -> list[int]:
+    def _around(self) -> list[Any]:
         """The cells that F.pad lays around for a padding_mode other than zeros, last dimension first."""
-        around: list[int] = []
+        around: list[Any] = []
         if self.padding == "valid":
             return [0] * (2 * self.rank)
         for axis in reversed(range(self.rank)):

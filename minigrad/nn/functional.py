@@ -1,4 +1,3 @@
-# ruff: noqa: F401 (what is imported here is imported from here)
 """The doors: every operation of neural networks as a function, under PyTorch's name."""
 
 from __future__ import annotations

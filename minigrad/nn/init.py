@@ -89,22 +89,38 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normally distributed within [a, b]: the inverse of the distribution function, of evenly spread numbers."""
-    from minigrad.ops.special import erfinv_array
-
-    def below(x: float) -> float:
-        return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
-
+    """Normally distributed within [a, b]: numbers that fall outside, or under the bell's curve, are drawn again."""
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
-            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
+            "The distribution of values may be incorrect.",
             stacklevel=2,
         )
-    low, high = below((a - mean) / std), below((b - mean) / std)
-    kind = tensor.array.dtype.type
-    x = distributions.uniform(tensor.array.shape, 2 * low - 1, 2 * high - 1, tensor.array.dtype, generator)
-    x = erfinv_array(x) * kind(std * math.sqrt(2.0)) + kind(mean)
-    return _fill(tensor, np.clip(x, kind(a), kind(b)), "trunc_normal_")
+    shape, dtype = tensor.array.shape, tensor.array.dtype
+    below = [(1.0 + math.erf((x - mean) / std / math.sqrt(2.0))) / 2.0 for x in (a, b)]
+    if below[1] - below[0] > 0.3:  # most normal numbers are inside
+        low, high = dtype.type(a), dtype.type(b)
+        values = distributions.normal(shape, mean, std, dtype, generator)
+        outside = (values < low) | (values > high)
+        while outside.any():
+            values = np.where(outside, distributions.normal(shape, mean, std, dtype, generator), values)
+            outside = (values < low) | (values > high)
+    else:  # even numbers, of which the curve keeps so many
+        peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+        values = distributions.uniform(shape, a, b, dtype, generator)
+        pending = _over_the_curve(values, mean, std, peak, generator)
+        while pending.any():
+            again = distributions.uniform(shape, a, b, dtype, generator)
+            values = np.where(pending, again, values)
+            pending &= _over_the_curve(again, mean, std, peak, generator)
+    return _fill(tensor, values, "trunc_normal_")
+
+
+def _over_the_curve(values: Array, mean: float, std: float, peak: float, generator: Generator | None) -> Array:
+    """Whether a random height at each place is over the bell's curve, whose highest logarithm is `peak`."""
+    heights = distributions.uniform(values.shape, 0.0, 1.0, values.dtype, generator)
+    with np.errstate(divide="ignore"):
+        return np.log(heights) > ((values - mean) / std) ** 2 * -0.5 - peak
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

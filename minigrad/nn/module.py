@@ -10,7 +10,7 @@ from minigrad import dtypes
 from minigrad.autograd.grad_mode import no_grad
 from minigrad.device import device as Device
 from minigrad.handles import RemovableHandle
-from minigrad.nn import hooks as _hooks
+from minigrad.nn import hooks as hooking
 from minigrad.nn import state
 from minigrad.nn.parameter import Buffer
 from minigrad.tensor import Tensor
@@ -30,7 +30,7 @@ class Module:
     _buffers: dict[str, Any]
     _modules: dict[str, Any]
     _non_persistent_buffers_set: set[str]
-    _hooks: _hooks.Hooks | None = None
+    _hooks: hooking.Hooks | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args or kwargs:
@@ -45,7 +45,7 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._hooks is None:
             return self.forward(*args, **kwargs)
-        return _hooks.call(self, args, kwargs)
+        return hooking.call(self, args, kwargs)
 
     # ------------------------------------------------------------------ attributes
 
@@ -68,12 +68,11 @@ class Module:
         tensor = isinstance(value, Tensor)
         if tensor and value.is_parameter:
             _before_init(mine, "parameters")
-            self._forget(name)
+            self._forget(name, "_parameters")
             self.register_parameter(name, value)
         elif isinstance(value, Module):
             _before_init(mine, "module")
-            if name not in mine["_modules"]:
-                self._forget(name)
+            self._forget(name, "_modules")
             mine["_modules"][name] = value
         elif name in mine.get("_parameters", ()):
             if value is not None:
@@ -95,16 +94,20 @@ class Module:
             mine["_buffers"][name] = value
         elif tensor and isinstance(value, Buffer):
             _before_init(mine, "buffer")
-            self._forget(name)
+            self._forget(name, "_buffers")
             self.register_buffer(name, value, value.persistent)
         else:
             object.__setattr__(self, name, value)
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, name: str, kept: str) -> None:
+        """A name is of one kind: take it away from the others. In its own table it keeps its place in the order."""
         mine = self.__dict__
-        for place in (mine, mine["_parameters"], mine["_buffers"], mine["_modules"]):
-            place.pop(name, None)
-        mine["_non_persistent_buffers_set"].discard(name)
+        mine.pop(name, None)
+        for table in ("_parameters", "_buffers", "_modules"):
+            if table != kept:
+                mine[table].pop(name, None)
+        if kept != "_buffers":
+            mine["_non_persistent_buffers_set"].discard(name)
 
     def __delattr__(self, name: str) -> None:
         for place in (self._parameters, self._modules, self._buffers):
@@ -395,16 +398,17 @@ class Module:
 
     # ------------------------------------------------------------------ hooks
 
-    def _my_hooks(self) -> _hooks.Hooks:
-        if self._hooks is None:
-            self.__dict__["_hooks"] = _hooks.Hooks()
-        return self._hooks  # type: ignore[return-value]
+    def _my_hooks(self) -> hooking.Hooks:
+        found = self._hooks
+        if found is None:
+            found = self.__dict__["_hooks"] = hooking.Hooks()
+        return found
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
         """hook(module, args) runs before forward and may return other arguments."""
-        return _hooks.register(self._my_hooks().forward_pre, hook, with_kwargs, prepend)
+        return hooking.register(self._my_hooks().forward_pre, hook, with_kwargs, prepend)
 
     def register_forward_hook(
         self,
@@ -415,15 +419,15 @@ class Module:
         always_call: bool = False,
     ) -> RemovableHandle:
         """hook(module, args, output) runs after forward and may return another output."""
-        return _hooks.register(self._my_hooks().forward, hook, with_kwargs, prepend)
+        return hooking.register(self._my_hooks().forward, hook, with_kwargs, prepend)
 
     def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """hook(module, grad_output) runs before the module's backward and may return another grad_output."""
-        return _hooks.register(self._my_hooks().backward_pre, hook, False, prepend)
+        return hooking.register(self._my_hooks().backward_pre, hook, False, prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """hook(module, grad_input, grad_output) runs when both are known and may return another grad_input."""
-        return _hooks.register(self._my_hooks().backward, hook, False, prepend)
+        return hooking.register(self._my_hooks().backward, hook, False, prepend)
 
     register_backward_hook = register_full_backward_hook
 

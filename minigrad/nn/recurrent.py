@@ -37,7 +37,7 @@ class RNNBase(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if not isinstance(dropout, numbers.Number) or not 0 <= dropout <= 1 or isinstance(dropout, bool):  # type: ignore[operator]
+        if not isinstance(dropout, numbers.Number) or not 0 <= dropout <= 1 or isinstance(dropout, bool):
             raise ValueError(
                 "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
             )
@@ -71,7 +71,10 @@ class RNNBase(Module):
         for layer in range(num_layers):
             for suffix in ("", "_reverse") if bidirectional else ("",):
                 width = input_size if layer == 0 else (proj_size or hidden_size) * (2 if bidirectional else 1)
-                shapes = {"weight_ih": (rows, width), "weight_hh": (rows, proj_size or hidden_size)}
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (rows, width),
+                    "weight_hh": (rows, proj_size or hidden_size),
+                }
                 if bias:
                     shapes.update(bias_ih=(rows,), bias_hh=(rows,))
                 if proj_size:

@@ -11,11 +11,15 @@ from minigrad.errors import CheckpointError
 from minigrad.tensor import Tensor
 
 
-class IncompatibleKeys(NamedTuple):
-    """What load_state_dict returns."""
-
+class _Keys(NamedTuple):
     missing_keys: list[str]
     unexpected_keys: list[str]
+
+
+class IncompatibleKeys(_Keys):
+    """What load_state_dict returns."""
+
+    __slots__ = ()
 
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
@@ -110,10 +114,10 @@ def load(module: Any, state_dict: Mapping[str, Any], strict: bool, assign: bool)
 
     visit(module, "")
     if strict:
-        if missing:
-            errors.insert(0, "Missing key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in missing)))
         if unexpected:
             errors.insert(0, "Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in unexpected)))
+        if missing:
+            errors.insert(0, "Missing key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in missing)))
     if errors:
         raise CheckpointError(
             "Error(s) in loading state_dict for {}:\n\t{}".format(type(module).__name__, "\n\t".join(errors))

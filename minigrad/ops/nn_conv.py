@@ -45,7 +45,7 @@ def check_rank(op: str, input: Tensor, weight: Tensor, dims: int) -> bool:
             f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {op}, but got input of size: "
             f"{list(input.array.shape)}"
         )
-    return rank == dims + 2
+    return bool(rank == dims + 2)
 
 
 def conv1d(

@@ -297,7 +297,7 @@ def multi_margin_loss(
     single = input.array.ndim == 1
     x = unsqueeze(input, 0) if single else input
     t = target.array.reshape(-1)
-    n, c = x.array.shape
+    c = x.array.shape[1]
     check_classes("multi_margin_loss", t, c)
     index = wrap(t.reshape(-1, 1))
     gaps = clamp(sub(add(x, margin), gather(x, 1, index)), min=0.0)
@@ -320,7 +320,7 @@ def multilabel_margin_loss(
     """
     single = input.array.ndim == 1
     x, t = (unsqueeze(input, 0), target.array.reshape(1, -1)) if single else (input, target.array)
-    xp, (n, c) = backend_of(x.array).xp, x.array.shape
+    xp, c = backend_of(x.array).xp, x.array.shape[1]
     listed = xp.cumprod(t >= 0, axis=1).astype(bool)  # the labels before the first -1
     safe = xp.where(listed, t, 0)
     check_classes("multilabel_margin_loss", safe.reshape(-1), c)

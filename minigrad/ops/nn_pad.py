@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad.errors import ShapeError
@@ -66,7 +66,7 @@ def _reflected(i: int, n: int) -> int:
     return -i if i < 0 else 2 * (n - 1) - i if i >= n else i
 
 
-_PLACE = {
+_PLACE: dict[str, Callable[[int, int], int]] = {
     "reflect": _reflected,
     "replicate": lambda i, n: min(max(i, 0), n - 1),
     "circular": lambda i, n: i % n,

@@ -186,7 +186,7 @@ def _cubic(x1: float, f1: float, g1: float, x2: float, f2: float, g2: float, bou
         x = x2 - (x2 - x1) * ((g2 + d2 - d1) / (g2 - g1 + 2 * d2))
     else:
         x = x1 - (x1 - x2) * ((g1 + d2 - d1) / (g1 - g2 + 2 * d2))
-    return min(max(x, low), high)
+    return float(min(max(x, low), high))
 
 
 def strong_wolfe(

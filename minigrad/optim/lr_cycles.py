@@ -134,7 +134,7 @@ class CyclicLR(LRScheduler):
             return self._scale_fn(x)
         if self.mode == "triangular":
             return 1.0
-        return 1 / (2.0 ** (x - 1)) if self.mode == "triangular2" else self.gamma**x
+        return 1 / (2.0 ** (x - 1)) if self.mode == "triangular2" else float(self.gamma**x)
 
     def get_lr(self) -> list[Any]:
         """By the place in the cycle; the momentum goes the other way."""

@@ -1,11 +1,25 @@
 """Learning rates that change over time, under PyTorch's address."""
 
 from minigrad.optim.lr_cycles import (
-    ChainedScheduler, CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR, ReduceLROnPlateau, SequentialLR,
+    ChainedScheduler,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    SequentialLR,
 )  # fmt: skip
 from minigrad.optim.lr_stairs import (
-    ConstantLR, CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, LRScheduler, MultiplicativeLR, MultiStepLR,
-    PolynomialLR, StepLR, _LRScheduler,
+    ConstantLR,
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    LRScheduler,
+    MultiplicativeLR,
+    MultiStepLR,
+    PolynomialLR,
+    StepLR,
+    _LRScheduler,
 )  # fmt: skip
 
 __all__ = [

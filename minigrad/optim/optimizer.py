@@ -167,7 +167,7 @@ class Optimizer:
             raise CheckpointError(
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
             )
-        by_number = {}
+        by_number: dict[Any, Any] = {}
         for old, group in zip(saved, self.param_groups, strict=True):
             by_number.update(zip(old["params"], group["params"], strict=True))
         state: dict[Any, dict[str, Any]] = defaultdict(dict)

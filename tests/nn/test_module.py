@@ -137,7 +137,7 @@ REFUSED = [
     ("nn.LSTM(3, 4, dropout=2)", "dropout should be a number in range [0, 1]"),
     ("nn.RNN(3, 4, nonlinearity='sin')", "Unknown nonlinearity 'sin'. Select from 'tanh' or 'relu'."),
     ("nn.MultiheadAttention(5, 2)", "embed_dim must be divisible by num_heads"),
-    ("F.cross_entropy(t.ones(2, 3), t.tensor([0, 3]))", "Target 3 is out of bounds."),
+    ("F.cross_entropy(t.ones(2, 3), t.tensor([0, 3]))", "Target 3 is out of bounds"),
     (
         "F.cross_entropy(t.ones(2, 3), t.tensor([0, 1, 2]))",
         "Expected input batch_size (2) to match target batch_size (3).",
@@ -192,7 +192,7 @@ def test_refused(text, message):
     for place in PLACES:
         with pytest.raises(Exception) as caught:
             evaluate(place, text)
-        assert place.is_torch or message in str(caught.value)
+        assert place.is_torch or message in str(caught.value.args[0])
 
 
 def test_before_init():
@@ -307,7 +307,7 @@ def hooked(place):
     layer.register_forward_hook(lambda m, args, y: heard.append(("first", plain([y]))), prepend=True)
     layer.register_full_backward_pre_hook(lambda m, gy: (gy[0] * 3,))
     layer.register_full_backward_hook(lambda m, gx, gy: heard.append(("backward", plain(gx), plain(gy))))
-    layer.register_full_backward_hook(lambda m, gx, gy: (gx[0] * 5,))
+    layer.register_full_backward_hook(lambda m, gx, gy: None if gx[0] is None else (gx[0] * 5,))
     gone = layer.register_forward_hook(lambda m, args, y: heard.append("never"))
     gone.remove()
     x = place.t.ones(1, 3, requires_grad=True)
@@ -317,6 +317,7 @@ def hooked(place):
     return heard
 
 
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
 def test_hooks():
     theirs, ours = (hooked(place) for place in PLACES)
     assert len(ours) == len(theirs)

@@ -102,7 +102,6 @@ def test_lbfgs(options):
     for t in (minigrad, torch):
         p = [t.nn.Parameter(t.tensor([-1.2, 1.0, 0.5, 2.0], dtype=t.float64))]
         optimizer = eval(f"LBFGS(p, {options})", {**place(t), "p": p})
-        values = []
 
         def closure(p=p, optimizer=optimizer):
             optimizer.zero_grad()
@@ -111,8 +110,7 @@ def test_lbfgs(options):
             loss.backward()
             return loss
 
-        for _ in range(5):
-            values.append(optimizer.step(closure).item())
+        values = [optimizer.step(closure).item() for _ in range(5)]
         ways.append((values, p[0].detach().numpy()))
     np.testing.assert_allclose(ways[0][0], ways[1][0], 1e-6, 1e-9)
     np.testing.assert_allclose(ways[0][1], ways[1][1], 1e-6, 1e-9)
