@@ -227,6 +227,10 @@ def __getattr__(name: str) -> _Any:
     raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *_FROM, *_surface.functions()})
+
+
 def is_tensor(obj: object) -> "_Any":
     """Whether an object is a Tensor."""
     return isinstance(obj, Tensor)

@@ -10,7 +10,7 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.creation import empty, tensor
 from minigrad.errors import DtypeError, ShapeError
-from minigrad.func import vmap
+from minigrad.func import vmap as vmap
 from minigrad.tensor import Size, Tensor
 
 
@@ -84,17 +84,6 @@ def compile(model: Any = None, **options: Any) -> Any:
     return model if model is not None else lambda function: function
 
 
-def set_num_threads(n: int) -> None:
-    """How many threads the kernels of the active CPU backend may use."""
-    from minigrad.registry import active_backend
-
-    if type(n) is not int or n < 1:
-        raise ShapeError(f"set_num_threads expects a positive integer, but got {n!r}")
-    setter = getattr(active_backend("cpu"), "set_num_threads", None)
-    if setter is not None:
-        setter(n)
-
-
 def set_default_device(device: Any) -> None:
     """Where new tensors live, unless they are told."""
     from minigrad import registry
@@ -125,15 +114,3 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 def are_deterministic_algorithms_enabled() -> bool:
     """All algorithms are deterministic."""
     return True
-
-
-__all__ = [
-    "broadcast_shapes",
-    "compile",
-    "is_complex",
-    "is_nonzero",
-    "result_type",
-    "scalar_tensor",
-    "typename",
-    "vmap",
-]

@@ -112,6 +112,14 @@ def function(name: str) -> Any:
     return with_out(found) if "o" in entry.forms else found
 
 
+def functions() -> Iterator[str]:
+    """The names of all functions that the table adds to minigrad."""
+    yield from ALIASES
+    for name, (_, forms) in ENTRIES.items():
+        if "f" in forms:
+            yield name
+
+
 def methods() -> Iterator[str]:
     """The names of all methods that the table adds to Tensor, in-place forms included."""
     for name, (_, forms) in ENTRIES.items():

@@ -1,0 +1,75 @@
+"""Every operation of PyTorch's own database: forward, gradient and second gradient on all its samples.
+
+The lists below are honest: an operation that starts to agree, or to exist, must leave them.
+"""
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("expecttest")
+
+import database
+
+# Why an operation differs, where it does and is meant to, or is not yet right.
+DIFFERENT = {
+    "as_strided.partial_views": "strides refer to the tensor's own elements, not to a larger memory that it is a view of",
+    "as_strided_scatter": "PyTorch's gradient of a replaced element is 1, not 0, where size is ()",
+    "bfloat16": "PyTorch's bfloat16 tensors cannot be turned into NumPy's here",
+    "cov": "PyTorch's second gradient in float32 weights of float64 data is rounded to float32 on another way",
+    "histogram": "the edges for a tensor without elements",
+    "nextafter": "PyTorch says its result can be differentiated, and then refuses",
+    "nn.functional.batch_norm": "a vector as input, in evaluation",
+    "nn.functional.conv_transpose2d": "an output_padding larger than the stride",
+    "nn.functional.conv_transpose3d": "an output_padding larger than the stride",
+    "nn.functional.cosine_similarity": "norms of tensors that are broadcast",
+    "nn.functional.max_unpool1d": "places that occur twice: the last value wins in PyTorch, the sum here",
+    "nn.functional.max_unpool2d": "places that occur twice: the last value wins in PyTorch, the sum here",
+    "nn.functional.multi_margin_loss": "a score without dimensions",
+    "nn.functional.multilabel_margin_loss": "a score without dimensions",
+    "nn.functional.pad.replicate_negative": "nothing left of a side whose edge is to be repeated",
+    "nn.functional.prelu": "one weight for a number without dimensions",
+    "nn.functional.triplet_margin_with_distance_loss": "the sample hands over a module of PyTorch as the distance",
+    "norm.nuc": "the nuclear norm is linalg.matrix_norm's",
+    "special.bessel_j0": "PyTorch's is exact to seven digits only for negative numbers",
+    "special.bessel_j1": "PyTorch's is exact to seven digits only for negative numbers",
+    "special.bessel_y1": "PyTorch's is exact to seven digits only around its zeros",
+}
+COUNTED = [name for name, op in database.OPERATIONS.items() if database.counts(op)]
+PRESENT = [name for name in COUNTED if database.resolve(database.OPERATIONS[name].name) is not None]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", PRESENT)
+def test_agrees_on_every_sample(name):
+    if name in DIFFERENT:
+        with pytest.raises(database.Disagreement):
+            database.check(name, second=True)
+    else:
+        database.check(name, second=True)
+
+
+def test_at_least_as_many_agree_as_we_say():
+    differentiable = [n for n in PRESENT if n not in DIFFERENT and database.OPERATIONS[n].supports_autograd]
+    assert len({database.OPERATIONS[n].name for n in differentiable}) >= 250
+    assert set(DIFFERENT) <= set(PRESENT)
+
+
+def test_a_wrong_gradient_is_found(monkeypatch):
+    import minigrad
+
+    class Wrong(minigrad.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x.sin()
+
+        @staticmethod
+        def backward(ctx, gy):
+            return gy * ctx.saved_tensors[0].cos() * 1.01
+
+    monkeypatch.setitem(database.SPELLING, "sin", Wrong.apply)
+    with pytest.raises(database.Disagreement, match="gradient 0"):
+        database.check("sin")
+    monkeypatch.setitem(database.SPELLING, "sin", lambda x: x.sin() * 1.01)
+    with pytest.raises(database.Disagreement, match="output 0"):
+        database.check("sin")
