@@ -17,11 +17,10 @@ import pytest
 TRAIN = """
 import minigrad
 from minigrad import nn
+from minigrad.models import SimpleConvNet
 
 minigrad.manual_seed(0)
-net = nn.Sequential(
-    nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 10)
-)
+net = SimpleConvNet((1, 8, 8), filter_num=4, filter_size=3, hidden_size=20)
 x, target = minigrad.randn(32, 1, 8, 8), minigrad.arange(32) % 10
 optimiser = minigrad.optim.SGD(net.parameters(), lr=0.2, momentum=0.9)
 losses = []
