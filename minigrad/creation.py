@@ -314,7 +314,7 @@ def randn(
 
 
 def randint(
-    low: int,
+    low: Any = None,
     high: Any = None,
     size: Any = None,
     *,
@@ -328,6 +328,9 @@ def randint(
 
     if size is None:
         low, high, size = 0, low, high
+    elif high is None:  # randint(3, size=(2,))
+        low, high = 0, low
+    low = 0 if low is None else low
     if low >= high:
         raise ShapeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     wanted = dtypes.int64.numpy if dtype is None else dtypes.as_numpy(dtype, "randint")
