@@ -23,6 +23,7 @@ from minigrad.ops.base import (
 from minigrad.ops.elementwise import exp
 from minigrad.ops.index import put_along
 from minigrad.ops.logic import eq, sign, where
+from minigrad.ops.power import absolute, pow
 from minigrad.ops.reduce import Axes, Sum, keep_dims, sum
 from minigrad.ops.shape import unsqueeze
 
@@ -200,7 +201,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     p = 2.0 if p == "fro" or p is None else float(p)
     if p == 2:
         return Norm2(axes, keepdim).apply(input)
-    size = abs(input)
+    size = absolute(input)
     if p == float("inf"):
         return ExtremeAll(True, axes, keepdim).apply(size)
     if p == float("-inf"):
@@ -209,7 +210,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
         return Sum(axes, keepdim).apply(sign(size))
     if p == 1:
         return Sum(axes, keepdim).apply(size)
-    return Sum(axes, keepdim).apply(size**p) ** (1 / p)
+    return pow(Sum(axes, keepdim).apply(pow(size, p)), 1 / p)
 
 
 class Norm2(Unary):

@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
+from minigrad.ops.arithmetic import mul
 from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of, cast, normal_axis, wrap
 from minigrad.ops.logic import where
 from minigrad.ops.shape import Slice, expand, pad, reshape
@@ -434,7 +435,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     spread = wrap(
         np.broadcast_to(wide, shape) if isinstance(wide, np.ndarray) else backend_of(wide).xp.broadcast_to(wide, shape)
     )
-    return scatter_add(input, axis, spread, source if alpha == 1 else source * alpha)
+    return scatter_add(input, axis, spread, source if alpha == 1 else mul(source, alpha))
 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:

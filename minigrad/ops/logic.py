@@ -120,6 +120,19 @@ Trunc = _step("Trunc", "The next whole number towards 0.", lambda xp, a: xp.trun
 Round = _step("Round", "The nearest whole number, halves to the even one.", lambda xp, a: xp.rint(a))
 
 
+class RoundTo(_Round):
+    """The nearest number with so many decimals, halves to the even one."""
+
+    __slots__ = ("decimals",)
+
+    def __init__(self, decimals: int) -> None:
+        self.decimals = decimals
+
+    def forward(self, a: Array) -> Array:
+        scale, rint = a.dtype.type(10.0 ** abs(self.decimals)), backend_of(a).xp.rint
+        return rint(a * scale) / scale if self.decimals > 0 else rint(a / scale) * scale
+
+
 class Sign(_Round):
     """-1, 0 or 1."""
 
@@ -174,8 +187,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
         return Round().apply(input)
     if input.array.dtype.kind in "iub":
         raise DtypeError(f'round(): "round" to decimals not implemented for {dtypes.of(input.array)}')
-    scale = 10.0 ** abs(decimals)
-    return Round().apply(input * scale) / scale if decimals > 0 else Round().apply(input / scale) * scale
+    return RoundTo(decimals).apply(input)
 
 
 def sign(input: Tensor) -> Tensor:

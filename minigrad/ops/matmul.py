@@ -7,6 +7,7 @@ from typing import Any
 
 from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
+from minigrad.ops.arithmetic import add, mul
 from minigrad.ops.base import (
     Array,
     Grads,
@@ -167,7 +168,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """(M,), (N,) -> (M, N): every product."""
     _of_rank("outer", 1, input=input, vec2=vec2)
-    return reshape(input, (-1, 1)) * vec2
+    return mul(reshape(input, (-1, 1)), vec2)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -182,7 +183,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         _checked("linear", input, weight)
     if w.ndim == 1:
         y = matmul(input, weight)
-        return y if bias is None else y + bias
+        return y if bias is None else add(y, bias)
     if w.ndim != 2:
         raise ShapeError(f"linear(): weight must be a 1-D or 2-D tensor, but got shape {list(w.shape)}")
     if not x.ndim or x.shape[-1] != w.shape[1]:
@@ -204,13 +205,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)"""
     y = mm(mat1, mat2)
-    return (input if beta == 1 else input * beta) + (y if alpha == 1 else y * alpha)
+    return add(input if beta == 1 else mul(input, beta), y if alpha == 1 else mul(y, alpha))
 
 
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * bmm(batch1, batch2)"""
     y = bmm(batch1, batch2)
-    return (input if beta == 1 else input * beta) + (y if alpha == 1 else y * alpha)
+    return add(input if beta == 1 else mul(input, beta), y if alpha == 1 else mul(y, alpha))
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:

@@ -6,6 +6,7 @@ from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.errors import ShapeError
 from minigrad.ops.arithmetic import add, div, mul, sub
 from minigrad.ops.base import Array, Grads, Nary, Tensor, backend_of, wrap
+from minigrad.ops.power import pow
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import reshape
 
@@ -34,7 +35,7 @@ class BatchNorm2d(Nary):
         axes = (0, 2, 3)
         n = float(x.array.size // x.array.shape[1])
         centred = sub(x, div(sum(x, axes, True), n))
-        inv_std = (div(sum(mul(centred, centred), axes, True), n) + self.eps) ** -0.5
+        inv_std = pow(add(div(sum(mul(centred, centred), axes, True), n), self.eps), -0.5)
         normed = mul(centred, inv_std)
         gb, gw = sum(gy, axes, True), sum(mul(gy, normed), axes, True)
         gx = mul(sub(gy, div(add(gb, mul(normed, gw)), n)), mul(inv_std, reshape(w, (1, -1, 1, 1))))
@@ -81,7 +82,7 @@ def batch_norm(
             _move(running_mean, op.mean, momentum)
             _move(running_var, op.var * (count / max(count - 1, 1)), momentum)
         return reshape(y, shape)
-    scale = mul(w, (running_var + eps) ** -0.5)
+    scale = mul(w, pow(add(running_var, eps), -0.5))
     shift = sub(b, mul(running_mean, scale))
     return add(mul(input, reshape(scale, column)), reshape(shift, column))
 

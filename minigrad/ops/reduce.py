@@ -1,4 +1,4 @@
-"""Sums, means, extremes and other reductions along dimensions."""
+"""Sums, means and variances along dimensions, and whether any or all elements are true."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from minigrad.ops.base import (
     wrap,
 )  # fmt: skip
 from minigrad.ops.elementwise import sqrt
+from minigrad.ops.logic import ne
 from minigrad.ops.shape import expand, reshape
 
 Axes = tuple[int, ...]
@@ -208,4 +209,4 @@ def _truth(input: Tensor, op: str, dim: Any, keepdim: bool) -> Array:
 
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     """How many elements are not 0."""
-    return sum(input != 0, dim)
+    return sum(ne(input, 0), dim)
