@@ -139,8 +139,7 @@ class Backend:
         """
         xp, (n, c, h, w), (kh, kw) = self.xp, x.shape, window.kernel
         oh, ow = window.out_size(h, w)
-        info = xp.finfo if xp.dtype(x.dtype).kind == "f" else xp.iinfo
-        fill = -xp.inf if info is xp.finfo else int(xp.iinfo(x.dtype).min)
+        fill = int(xp.iinfo(x.dtype).min) if xp.dtype(x.dtype).kind in "iu" else -xp.inf
         cols = self.im2col(x.reshape(n * c, 1, h, w), window, fill).reshape(n * c, kh * kw, oh * ow)
 
         rows = xp.arange(oh)[:, None, None, None] * window.stride[0] - window.padding[0]
@@ -221,6 +220,8 @@ class Backend:
 
     def matmul(self, a: Array, b: Array) -> Array:
         """NumPy's matmul: (..., M, K) @ (..., K, N) -> (..., M, N)"""
+        if a.dtype.kind == "V":  # bfloat16: add up in float32 and round once
+            return self.xp.matmul(a.astype("float32"), b.astype("float32")).astype(a.dtype)
         return self.xp.matmul(a, b)
 
     def linear(self, x: Array, w: Array, b: Array | None) -> Array:
