@@ -66,12 +66,15 @@ void product_split_sum(const Product<T>& job, int64_t pieces) {
     });
 }
 
+// With few rows each vector of B is read from the outer caches for a multiplication or two: count it as four rows of work.
+MG_INLINE int64_t rows_worth(int64_t m) { return larger<int64_t>(m, 4); }
+
 // Few rows, B contiguous in k: every result is a dot product, four of them at a time.
 template <class T>
 void product_dots(const Product<T>& job) {
     constexpr int L = lanes<T>, together = 4;
     const TileOut<T>& out = job.out;
-    parallel(ceil_div(job.n, together), grain_of(job.k * together * job.m / L), [&](int64_t begin, int64_t end) {
+    parallel(ceil_div(job.n, together), grain_of(job.k * together * rows_worth(job.m) / L), [&](int64_t begin, int64_t end) {
         for (int64_t group = begin; group < end; ++group) {
             const int64_t j = group * together, count = smaller<int64_t>(together, job.n - j);
             for (int64_t i = 0; i < job.m; ++i) {
@@ -107,7 +110,7 @@ template <class T>
 void product_rows(const Product<T>& job) {
     constexpr int L = lanes<T>, together = 4;
     const TileOut<T>& out = job.out;
-    parallel(ceil_div(job.n, L), grain_of(job.k * job.m), [&](int64_t begin, int64_t end) {
+    parallel(ceil_div(job.n, L), grain_of(job.k * rows_worth(job.m)), [&](int64_t begin, int64_t end) {
         const int64_t j0 = begin * L, j1 = smaller(end * L, job.n);
         for (int64_t i = 0; i < job.m; ++i) {
             T* c = out.c + i * out.ldc;
