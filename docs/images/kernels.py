@@ -47,21 +47,14 @@ def lines() -> None:
     figure, ax = canvas(9, 4.2, 47, -13)
     inner = lambda i, j: BLUE if 1 <= i <= 4 and 1 <= j <= 6 else GREY
     grid(ax, 0, 0, 6, 8, inner, lambda i, j: str(i * 8 + j))
-    ax.text(4, 0.6, "padded image, WQ = 8 cells per row", ha="center")
-    ax.text(27, 0.6, "tap k of all places q = 0, 1, 2, ...: the plane itself, shifted by offset[k]", ha="center")
+    ax.text(4, 0.6, "padded image, WQ = 8", ha="center")
+    ax.text(29, 0.6, "what each tap sees of it: the plane itself, shifted by offset[k]", ha="center")
     for row, (tap, offset) in enumerate([("(0,0)", 0), ("(0,1)", 1), ("(1,0)", 8)]):
         mark = lambda i, j: WHITE if j % 8 > 5 else GREEN
         grid(ax, 14, -row * 2.2, 1, 30, mark, lambda i, j, offset=offset: str(offset + j))
         ax.text(13.6, -row * 2.2 - 0.5, f"tap {tap}", ha="right", va="center")
-    grid(
-        ax,
-        14,
-        -8,
-        1,
-        30,
-        lambda i, j: WHITE if j % 8 > 5 else ORANGE,
-        lambda i, j: "" if j % 8 > 5 else f"{j // 8},{j % 8}",
-    )
+    place = lambda i, j: "" if j % 8 > 5 else str(j)
+    grid(ax, 14, -8, 1, 30, lambda i, j: WHITE if j % 8 > 5 else ORANGE, place)
     ax.text(13.6, -8.5, "y[f]", ha="right", va="center")
     ax.text(29, -10.2, "vectors run over the ends of rows; the white places are computed and never read", ha="center")
     save(figure, "lines")
@@ -114,13 +107,13 @@ def winners() -> None:
     figure, ax = canvas(9, 3.6, 46, -11)
     won = {(0, 1), (1, 2), (2, 0), (3, 3)}
     grid(ax, 0, 0, 4, 4, lambda i, j: ORANGE if (i, j) in won else WHITE, lambda i, j: "g" if (i, j) in won else "0")
-    ax.text(2, 0.6, "gradient of the convolution", ha="center")
-    grid(ax, 10, 0, 2, 2, ORANGE, lambda i, j: str([[1, 2], [0, 3]][i][j]))
-    ax.text(11, 0.6, "codes, one byte each", ha="center")
+    ax.text(2, 0.6, "gradient", ha="center")
+    grid(ax, 11, 0, 2, 2, ORANGE, lambda i, j: str([[1, 2], [0, 3]][i][j]))
+    ax.text(12, 0.6, "codes, one byte each", ha="center")
     grid(ax, 20, 0, 8, 12, lambda i, j: GREEN if i in (1, 4, 6) else WHITE)
     ax.text(26, 0.6, "patches, one row per place", ha="center")
     ax.annotate(
-        "row = corner + tap[code]", (20, -4.5), (10.5, -2.3), arrowprops={"arrowstyle": "->"}, ha="left", fontsize=8
+        "row = corner + tap[code]", (20, -4.5), (7, -3.6), arrowprops={"arrowstyle": "->"}, ha="left", fontsize=8
     )
     ax.text(
         33.5,
