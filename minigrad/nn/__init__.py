@@ -35,6 +35,18 @@ from minigrad.nn.attention import MultiheadAttention
 from minigrad.nn.containers import ModuleDict, ModuleList, Sequential
 from minigrad.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from minigrad.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
+from minigrad.nn.lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+    LazyLinear,
+)
 from minigrad.nn.linear import Affine, Bilinear, Flatten, Identity, Linear, Unflatten
 from minigrad.nn.loss import (
     BCELoss,
@@ -42,6 +54,7 @@ from minigrad.nn.loss import (
     CosineEmbeddingLoss,
     CosineSimilarity,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
@@ -90,7 +103,7 @@ from minigrad.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )  # fmt: skip
-from minigrad.nn.parameter import Buffer, Parameter
+from minigrad.nn.parameter import Buffer, Parameter, UninitializedParameter
 from minigrad.nn.parameters import ParameterDict, ParameterList
 from minigrad.nn.pooling import (
     AdaptiveAvgPool1d,

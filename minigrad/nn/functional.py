@@ -36,6 +36,7 @@ from minigrad.ops.nn_activation import relu_nn as relu
 from minigrad.ops.nn_activation import softmax_nn as softmax
 from minigrad.ops.nn_attention import multi_head_attention_forward, scaled_dot_product_attention
 from minigrad.ops.nn_conv import conv1d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from minigrad.ops.nn_ctc import ctc_loss
 from minigrad.ops.nn_distance import bilinear, cosine_similarity, normalize, one_hot, pairwise_distance, pdist
 from minigrad.ops.nn_dropout import (
     alpha_dropout,
@@ -46,6 +47,7 @@ from minigrad.ops.nn_dropout import (
     feature_alpha_dropout,
 )  # fmt: skip
 from minigrad.ops.nn_embedding import embedding, embedding_bag
+from minigrad.ops.nn_inplace import celu_, elu_, hardtanh_, leaky_relu_, relu_, rrelu_, selu_, threshold_
 from minigrad.ops.nn_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,

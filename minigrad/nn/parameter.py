@@ -31,3 +31,10 @@ class Buffer(Tensor):
     def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
         Variable.__init__(self, empty(0).array if data is None else data.array)
         self.persistent = persistent
+
+
+class UninitializedParameter(Parameter):
+    """A parameter whose shape is not known yet."""
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"

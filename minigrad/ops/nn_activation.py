@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes
+from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.activation import log_softmax, sigmoid, softmax, tanh
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
@@ -63,13 +64,21 @@ class ELU(Unary):
 class GELU(Math):
     """x times the probability that a standard normal number is below x."""
 
-    __slots__ = ()
+    __slots__ = ("below",)
 
     def compute(self, xp: Any, x: Array) -> Array:
-        return x * _below(x)
+        self.below = _below(x)
+        return x * self.below
 
     def backward(self, gy: Tensor) -> Grads:
         (x,) = self.inputs
+        if not is_grad_enabled():
+            xp, x = backend_of(x.array).xp, x.array
+            slope = xp.exp(x * x * x.dtype.type(-0.5))
+            slope *= x * x.dtype.type(1 / math.sqrt(2 * math.pi))
+            slope += self.below
+            slope *= gy.array
+            return wrap(slope)
         density = mul(exp(mul(mul(x, x), -0.5)), 1 / math.sqrt(2 * math.pi))
         return mul(gy, add(NormalBelow().apply(x), mul(x, density)))
 

@@ -26,33 +26,50 @@ class LSTMGates(Nary):
     def forward(self, gates: Array, c: Array) -> tuple[Array, Array]:
         backend = backend_of(gates)
         h = c.shape[1]
-        i, f = backend.sigmoid(gates[:, :h]), backend.sigmoid(gates[:, h : 2 * h])
-        g, o = backend.tanh(gates[:, 2 * h : 3 * h]), backend.sigmoid(gates[:, 3 * h :])
-        new = f * c + i * g
+        on = backend.sigmoid(gates)  # all four in one pass; the third is written over
+        on[:, 2 * h : 3 * h] = backend.tanh(gates[:, 2 * h : 3 * h])
+        i, f, g, o = (on[:, k * h : (k + 1) * h] for k in range(4))
+        new = f * c
+        new += i * g
         t = backend.tanh(new)
-        self.saved = (i, f, g, o, t)
+        self.saved = (on, t)
         return o * t, new
 
     def backward(self, gh: Tensor, gc: Tensor) -> Grads:
         gates, c = self.inputs
-        if is_grad_enabled():  # to be differentiated again, the gates are part of the graph
-            a, b, d, e = chunk(gates, 4, 1)
-            i, f, g, o = sigmoid(a), sigmoid(b), tanh(d), sigmoid(e)
-            t = tanh(add(mul(f, c), mul(i, g)))
-        else:
-            i, f, g, o, t = (wrap(v) for v in self.saved)
-        total, g_out = gc, None
-        if gh is not None:
-            through = mul(mul(gh, o), sub(1, mul(t, t)))
-            total = through if gc is None else add(gc, through)
-            g_out = mul(mul(gh, t), mul(o, sub(1, o)))
+        if not is_grad_enabled():
+            return self._by_arrays(gh, gc, c.array)
+        # To be differentiated again, the gates are part of the graph.
+        a, b, d, e = chunk(gates, 4, 1)
+        i, f, g, o = sigmoid(a), sigmoid(b), tanh(d), sigmoid(e)
+        t = tanh(add(mul(f, c), mul(i, g)))
+        gh = mul(c, 0.0) if gh is None else gh
+        total = mul(mul(gh, o), sub(1, mul(t, t)))
+        total = total if gc is None else add(gc, total)
         slopes = (
             mul(mul(total, g), mul(i, sub(1, i))),
             mul(mul(total, c), mul(f, sub(1, f))),
             mul(mul(total, i), sub(1, mul(g, g))),
-            mul(o, 0.0) if g_out is None else g_out,
+            mul(mul(gh, t), mul(o, sub(1, o))),
         )
-        return self.needs[0] and cat(slopes, 1), self.needs[1] and mul(total, f)
+        return cat(slopes, 1), mul(total, f)
+
+    def _by_arrays(self, gh: Tensor, gc: Tensor, c: Array) -> Grads:
+        """The same without a graph, in few passes."""
+        on, t = self.saved
+        h = c.shape[1]
+        i, f, g, o = (on[:, k * h : (k + 1) * h] for k in range(4))
+        slopes = on - on * on  # of the sigmoids
+        total = 0 if gc is None else gc.array
+        if gh is None:
+            slopes[:, 3 * h :] = 0
+        else:
+            total = total + gh.array * o * (1 - t * t)
+            slopes[:, 3 * h :] *= gh.array * t
+        slopes[:, :h] *= total * g
+        slopes[:, h : 2 * h] *= total * c
+        slopes[:, 2 * h : 3 * h] = total * i * (1 - g * g)
+        return wrap(slopes), wrap(total * f)
 
 
 class Parts(Nary):
