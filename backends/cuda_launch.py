@@ -16,6 +16,7 @@ from minigrad.window import Window
 THREADS = 256
 NARROW = 2**30  # up to here 32-bit indices hold an index and a stride of the grid
 MOST_BLOCKS = 2**16
+NULL = np.uint64(0)  # for a pointer that is not given; CuPy's own None would be no argument at all
 
 _REAL = {
     "float16": "Half",
@@ -100,10 +101,16 @@ class Launcher:
         wide: bool,
         kernel: int = 0,
     ) -> None:
-        """Launch a kernel; Python integers become indices of the width asked for, a Geometry its struct."""
+        """Launch a kernel; Python integers become indices of the width asked for, a Geometry its struct, None a null."""
         index = np.int64 if wide else np.int32
-        ready = tuple(index(a) if type(a) is int else a.packed(wide, self) if type(a) is Geometry else a for a in args)
-        self.function(file, name, like.dtype.name, wide, kernel)(blocks, (threads,), ready)
+        ready = []
+        for a in args:
+            if type(a) is int:
+                a = index(a)
+            elif type(a) is Geometry:
+                a = a.packed(wide, self)
+            ready.append(NULL if a is None else a)
+        self.function(file, name, like.dtype.name, wide, kernel)(blocks, (threads,), tuple(ready))
 
     @lru_cache(maxsize=4096)  # noqa: B019 - one launcher lives as long as the process
     def pack(self, numbers: tuple[int, ...], wide: bool) -> Any:

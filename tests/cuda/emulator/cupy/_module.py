@@ -152,7 +152,7 @@ class RawKernel:
                     f"{self.name}: argument {place} is {value!r} of {size} bytes for parameter {parameter!r}"
                 )
             return pointer, keep
-        if value is None:
+        if isinstance(value, np.uint64) and value == 0:
             address = ctypes.c_void_p(0)
             return ctypes.addressof(address), address
         if not isinstance(value, ndarray):
