@@ -207,8 +207,8 @@ for _alias, _name in _ALIASES.items():
     globals().setdefault(_alias, globals()[_name])
 
 # What is heavy, or seldom used, is loaded when it is first asked for.
-_LAZY = ("cuda", "datasets", "distributions", "func", "io", "linalg", "models", "nn", "optim", "special", "testing", "transforms", "utils")
-_FROM = {"load": "io", "save": "io"}
+_LAZY = ("amp", "cuda", "datasets", "distributions", "func", "io", "linalg", "models", "nn", "optim", "special", "testing", "transforms", "utils")
+_FROM = {"autocast": "amp", "load": "io", "save": "io"}
 
 
 def __getattr__(name: str) -> _Any:

@@ -218,13 +218,31 @@ class View(Unary):
         return y
 
 
+class Mixed:
+    """What autocast has chosen: the type that products are computed in; None while it is off."""
+
+    low: ClassVar[Any] = None
+
+
+def mixed(precision: str, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An op's inputs as autocast wants them: "low" ones in its type, "full" ones in float32. float64 stays."""
+    wanted = Mixed.low if precision == "low" else np.dtype(np.float32)
+    return tuple(
+        cast(v, wanted) if isinstance(v, Variable) and v.array.dtype.kind in "fV" and v.array.dtype.itemsize != 8 else v
+        for v in inputs
+    )
+
+
 class Nary(Op):
     """An op of any number of tensors, with one result or several; None and numbers may stand among them."""
 
     __slots__ = ()
+    precision: ClassVar[str] = ""  # what autocast makes of the inputs: "low", "full" or nothing
 
     def apply(self, *inputs: Any) -> Any:
         """Run the op."""
+        if Mixed.low is not None and self.precision:
+            inputs = mixed(self.precision, inputs)
         arrays = [v.array if isinstance(v, Variable) else v for v in inputs]
         token = silence()
         try:
@@ -353,8 +371,8 @@ def normal_axes(op: str, axes: Any, ndim: int) -> tuple[int, ...]:
 
 
 def check_same_dtype(op: str, names: tuple[str, str], a: Array, b: Array) -> None:
-    """Refuse to mix element types where PyTorch does not promote."""
-    if a.dtype != b.dtype:
+    """Refuse to mix element types where PyTorch does not promote; autocast brings them together."""
+    if a.dtype != b.dtype and Mixed.low is None:
         raise DtypeError(
             f"{op}(): {names[0]} and {names[1]} must have the same dtype, but got {dtypes.of(a)} and {dtypes.of(b)}"
         )

@@ -21,6 +21,7 @@ class Conv2d(Nary):
     """x (N, C, H, W), w (F, C/groups, KH, KW), b (F,) or None -> (N, F, OH, OW)"""
 
     __slots__ = ("groups", "window")
+    precision = "low"
 
     def __init__(self, window: Window, groups: int) -> None:
         self.window, self.groups = window, groups
@@ -44,6 +45,7 @@ class Conv2dInputGrad(Nary):
     """gy (N, F, OH, OW), w (F, C/groups, KH, KW) -> (N, C, H, W): the adjoint of Conv2d in x."""
 
     __slots__ = ("groups", "shape", "window")
+    precision = "low"
 
     def __init__(self, window: Window, groups: int, shape: tuple[int, ...]) -> None:
         self.window, self.groups, self.shape = window, groups, shape

@@ -22,6 +22,7 @@ class CrossEntropy(Nary):
     """-log softmax(x)[target], row by row: x (N, C), target (N,) -> (N,), or their mean ()"""
 
     __slots__ = ("average", "ignored", "target")
+    precision = "full"
 
     def __init__(self, target: Array, average: bool, ignored: int | None = None) -> None:
         self.target, self.average, self.ignored = target, average, ignored

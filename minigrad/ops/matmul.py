@@ -11,6 +11,7 @@ from minigrad.ops.arithmetic import add, mul
 from minigrad.ops.base import (
     Array,
     Grads,
+    Mixed,
     Nary,
     Tensor,
     Unary,
@@ -28,6 +29,7 @@ class MatMul(Nary):
     """a @ b for stacks of matrices, broadcast: (..., M, K) @ (..., K, N) -> (..., M, N)"""
 
     __slots__ = ()
+    precision = "low"
 
     def forward(self, a: Array, b: Array) -> Array:
         return backend_of(a).matmul(a, b)
@@ -44,6 +46,7 @@ class Linear(Nary):
     """x @ w.T + b: x (M, I), w (O, I), b (O,) or None -> (M, O)"""
 
     __slots__ = ()
+    precision = "low"
 
     def forward(self, x: Array, w: Array, b: Array | None) -> Array:
         return backend_of(x).linear(x, w, b)
@@ -70,7 +73,7 @@ def _checked(op: str, a: Tensor, b: Tensor) -> None:
             raise TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(v).__name__}")
     if a.array.__class__ is not b.array.__class__:
         raise device_error(a.array, b.array)
-    if a.array.dtype != b.array.dtype:
+    if a.array.dtype != b.array.dtype and Mixed.low is None:
         raise DtypeError(
             f"{op}(): expected mat1 and mat2 to have the same dtype, but got: {dtypes.of(a.array)} != {dtypes.of(b.array)}"
         )
@@ -282,6 +285,7 @@ class Einsum(Nary):
     """A sum of products over named axes; every name occurs once per operand and in another operand or the result."""
 
     __slots__ = ("operands", "result")
+    precision = "low"
 
     def __init__(self, operands: tuple[str, ...], result: str) -> None:
         self.operands, self.result = operands, result

@@ -1,0 +1,6 @@
+"""Mixed precision: `autocast` chooses the element types, `GradScaler` keeps float16 gradients from vanishing."""
+
+from minigrad.amp.autocast import autocast, is_autocast_available
+from minigrad.amp.scaler import GradScaler
+
+__all__ = ["GradScaler", "autocast", "is_autocast_available"]
