@@ -8,12 +8,14 @@ import pytest
 import torch
 from core.compare import array, assert_same, listed, ours, theirs
 from core.drawing import Draw, rng_for
-from core.op_table_shapes import TABLE
+from core.op_table_nn import NN
+from core.op_table_shapes import TABLE as CORE
 
 import minigrad
 from minigrad.autograd import gradcheck, gradgradcheck
 
 pytestmark = pytest.mark.usefixtures("backend")
+TABLE = [*CORE, *NN]
 
 every = pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
 smooth = pytest.mark.parametrize("case", [c for c in TABLE if c.smooth], ids=lambda case: case.name)
@@ -144,6 +146,8 @@ def test_inputs_are_left_alone_and_gradients_share_no_memory(case, backend):
         if backend.device != "cpu":
             continue
         held = [g.array for g in grads if g is not None]
+        for g in grads:
+            assert g is None or g.add_(0) is g  # writable: an optimiser may scale it in place
         others = [t.array for t in tensors(args)] + [y.array for y in outputs]
         for a, b in itertools.combinations(held, 2):
             assert not np.shares_memory(a, b)
