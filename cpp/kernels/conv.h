@@ -5,13 +5,15 @@
 namespace minigrad {
 namespace {
 
-// Winograd serves float32, 3x3, stride 1; it pays once there are some channels to sum over.
+// Winograd serves float32, 3x3, stride 1; it pays once there are some channels to sum over, and tiles
+// enough to fill half a block.
 template <class T>
 MG_INLINE bool by_winograd(const ConvShape& s, ConvAlgorithm wanted) {
     const WindowShape& w = s.window;
     const bool possible = sizeof(T) == 4 && w.kh == 3 && w.kw == 3 && w.sh == 1 && w.sw == 1 && w.dh == 1 && w.dw == 1;
     if (wanted != ConvAlgorithm::automatic) return possible && wanted == ConvAlgorithm::winograd;
-    return possible && s.c / s.groups >= 12 && s.f / s.groups >= 12 && s.oh >= 3 && s.ow >= 3;
+    return possible && s.c / s.groups >= 12 && s.f / s.groups >= 12 && s.oh >= 3 && s.ow >= 3 &&
+           2 * s.n * Tiling(s).per_image >= block_tiles;
 }
 
 template <class T>
@@ -26,7 +28,7 @@ void conv(const ConvShape& s, ConvAlgorithm wanted, const T* x, const T* w, cons
         if (by_winograd<T>(s, wanted)) {
             const Winograd plan(s, w);
             const int64_t tiles = s.n * plan.tiling.per_image;
-            parallel(plan.blocks(tiles), 1, [&](int64_t begin, int64_t end) {
+            parallel(plan.blocks(tiles), grain_of(points * s.f * plan.channels), [&](int64_t begin, int64_t end) {
                 Scratch<T> work(plan.room());
                 for (int64_t b = begin; b < end; ++b)
                     plan.run(x, bias, relu, y, b * block_tiles, smaller(block_tiles, tiles - b * block_tiles), work.data);
