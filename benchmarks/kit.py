@@ -22,7 +22,6 @@ from minigrad.testing.check import try_law
 from minigrad.testing.families import WORDS
 from minigrad.testing.mutants import MUTANTS
 
-
 RANDOM = ("SharedScratch", "WeightGradientSumsInAnyOrder")  # their faults come and go
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from minigrad.registry import list_backends
+from minigrad.testing import command
+
 
 def main(argv: list[str] | None = None) -> int:
     """`minigrad backends`, `minigrad conformance NAME`; returns the exit status."""
@@ -17,11 +20,6 @@ def main(argv: list[str] | None = None) -> int:
     conformance.add_argument(
         "backend", metavar="NAME", help='a registered name, "file.py", "file.py:Class" or "module:Class"'
     )
-    try:
-        from minigrad.testing import command
-    except ImportError as error:  # only conformance needs the kit
-        options, _ = parser.parse_known_args(argv)
-        return _backends() if options.command == "backends" else _fail(str(error))
     command.add_arguments(conformance)
     options = parser.parse_args(argv)
     return _backends() if options.command == "backends" else command.run(options)
@@ -29,8 +27,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def _backends() -> int:
     """Name, device, and whether it can run here."""
-    from minigrad.registry import list_backends
-
     infos = list_backends()
     if not infos:
         return _fail("no backends are installed; from a checkout: pip install -e .")

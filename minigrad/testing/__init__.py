@@ -12,9 +12,10 @@ in `minigrad.testing.oracles`, as plain loops; the laws are in `laws`, `structur
 
 from typing import TYPE_CHECKING, Any
 
+from minigrad.autograd.gradcheck import gradcheck, gradgradcheck
 from minigrad.testing.check import check_backend, check_law, rebuild
 from minigrad.testing.report import Cell, Failure, Report
-from minigrad.testing.tolerance import assert_close
+from minigrad.testing.tolerance import assert_adjoint, assert_close
 from minigrad.testing.words import LawBroken
 
 if TYPE_CHECKING:
@@ -38,11 +39,14 @@ __all__ = [
     "LawBroken",
     "Report",
     "arrays",
+    "assert_adjoint",
     "assert_close",
     "broadcastable_shapes",
     "check_backend",
     "check_law",
     "conv2d_cases",
+    "gradcheck",
+    "gradgradcheck",
     "pool2d_cases",
     "rebuild",
     "windows",

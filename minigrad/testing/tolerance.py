@@ -23,6 +23,7 @@ float32 and shrinks with eps in float64. Nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,27 @@ def assert_close(actual: Any, expected: Any, *, terms: int = 8, magnitude: Any =
     problem = mismatch(actual, Expected(value, scale))
     if problem:
         raise AssertionError(problem)
+
+
+def assert_adjoint(
+    forward: Callable[[Any], Any], adjoint: Callable[[Any], Any], v: Any, c: Any, *, terms: int | None = None
+) -> None:
+    """<forward(v), c> = <v, adjoint(c)>, for a linear forward: what every gradient of one must fulfil.
+
+    v, c: arrays of the shapes of forward's argument and result. terms: the length of the longest sum on either side;
+    without it, the larger of the two sizes.
+
+    Raises:
+        AssertionError: with both inner products.
+    """
+    out, back = np.asarray(_plain(forward(v))), np.asarray(_plain(adjoint(c)))
+    v, c = np.asarray(_plain(v)), np.asarray(_plain(c))
+    if out.shape != c.shape or back.shape != v.shape:
+        raise AssertionError(f"forward: {v.shape} -> {out.shape}, but adjoint: {c.shape} -> {back.shape}")
+    left, right = out.astype(np.float64) * c, v * back.astype(np.float64)
+    allowed = deviation(out.dtype, (terms or max(v.size, c.size)) * (np.abs(left).sum() + np.abs(right).sum()))
+    if not abs(left.sum() - right.sum()) <= allowed:
+        raise AssertionError(f"<forward(v), c> = {left.sum():.9g}, but <v, adjoint(c)> = {right.sum():.9g}")
 
 
 def _plain(value: Any) -> Any:

@@ -78,7 +78,7 @@ class Word:
             with np.errstate(all="ignore"):
                 answer = self.oracle(*(operands[name] for name in self.asks or self.takes), **named)
             known[self.name] = answer if isinstance(answer, tuple) else (answer,)
-        return known[self.name]  # type: ignore[no-any-return]
+        return known[self.name]
 
     def needed(self) -> tuple[str, ...]:
         """Every operand that a try of this word needs."""

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from minigrad.testing import arrays, assert_close, broadcastable_shapes, conv2d_cases, pool2d_cases, strategies, windows
+from minigrad.testing import (
+    arrays,
+    assert_adjoint,
+    assert_close,
+    broadcastable_shapes,
+    conv2d_cases,
+    pool2d_cases,
+    strategies,
+    windows,
+)
 from minigrad.testing.tolerance import deviation
 
 
@@ -135,6 +144,16 @@ def test_nan_and_infinity():
     for wrong in ([0, np.inf, -np.inf], [np.nan, -np.inf, -np.inf], [np.nan, np.inf, -1e300]):
         with pytest.raises(AssertionError):
             assert_close(np.array(wrong), special)
+
+
+def test_adjoints():
+    matrix = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+    v, c = np.ones(3, np.float32), np.arange(4, dtype=np.float32)
+    assert_adjoint(lambda x: matrix @ x, lambda y: matrix.T @ y, v, c)
+    with pytest.raises(AssertionError, match=r"<forward\(v\), c> = .*, but <v, adjoint\(c\)> = "):
+        assert_adjoint(lambda x: matrix @ x, lambda y: 1.01 * (matrix.T @ y), v, c)
+    with pytest.raises(AssertionError, match=r"forward: \(3,\) -> \(4,\), but adjoint: \(4,\) -> \(1,\)"):
+        assert_adjoint(lambda x: matrix @ x, lambda y: y[:1], v, c)
 
 
 def test_tensors_are_compared():
