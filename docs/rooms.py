@@ -20,11 +20,24 @@ BEGIN, END = "<!-- rooms: written by docs/rooms.py -->", "<!-- end of rooms -->"
 # Which modules share a room. The picture leaves out those of SMALL, which every room uses, and front doors, which no room
 # uses: `minigrad` itself, the command lines.
 ROOMS = {
-    "nn": ("nn", "models", "func"),
-    "optim": ("optim",),
+    "nn": ("nn", "models"),
+    "func": ("func", "autograd.functional"),  # in PyTorch's place, but made of operations
+    "optim": ("optim", "amp"),
     "data": ("datasets", "transforms", "utils", "io"),
     "testing": ("testing",),
-    "tensor": ("tensor", "methods", "handles", "size", "creation", "printing", "special", "cuda"),
+    "tensor": (
+        "tensor",
+        "methods",
+        "handles",
+        "size",
+        "creation",
+        "printing",
+        "special",
+        "linalg",
+        "masked",
+        "distributions",
+        "cuda",
+    ),
     "ops": ("ops", "dtypes"),
     "autograd": ("autograd",),
     "random": ("random",),
@@ -34,6 +47,7 @@ ROOMS = {
 SMALL = ("errors", "quiet", "surface")
 SAYS = {
     "nn": "layers, doors, models",
+    "func": "derivatives as functions",
     "optim": "steps and schedules",
     "data": "data sets, loaders, files",
     "testing": "the conformance kit",
@@ -61,9 +75,11 @@ def modules() -> dict[str, Path]:
 
 
 def room_of(module: str) -> str | None:
-    """The room of a module; None where it stands in none."""
-    top = module.partition(".")[0]
-    return next((room for room, members in ROOMS.items() if top in members), None)
+    """The room of a module, or of the package that it belongs to; None where it stands in none."""
+    for room, members in ROOMS.items():
+        if module in members:
+            return room
+    return room_of(module.rpartition(".")[0]) if "." in module else None
 
 
 def imported(module: str, path: Path, known: dict[str, Path]) -> set[str]:
