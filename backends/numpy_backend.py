@@ -117,6 +117,8 @@ class NumpyBackend(Backend):
 
 
 _ZERO = {char: np.zeros((), char) for char in "efdbhilqBHILQ"}
+
+
 def _keep_freed_memory() -> None:
     """Ask the C library to reuse large blocks instead of giving them back: fresh ones cost 0.7 ms per MB to touch."""
     try:

@@ -29,7 +29,16 @@ def machine() -> str:
 
 
 def write(
-    root: Path, table: Any, memory_row: str, scaling: Any, single: Any, learned: Any, images: int, targets: Any, format_row: Any, header: str
+    root: Path,
+    table: Any,
+    memory_row: str,
+    scaling: Any,
+    single: Any,
+    learned: Any,
+    images: int,
+    targets: Any,
+    format_row: Any,
+    header: str,
 ) -> None:
     """BENCHMARKS.md and docs/images/benchmarks.png."""
     lines = [
@@ -77,7 +86,9 @@ def plot(path: Path, table: Any) -> None:
     for i, name in enumerate(names):
         xs = [j + (i - len(names) / 2) * 0.16 for j, (_, found) in enumerate(table) if name in found]
         ys = [
-            found[name] / min(v for s, v in found.items() if s.startswith("PyTorch")) for _, found in table if name in found
+            found[name] / min(v for s, v in found.items() if s.startswith("PyTorch"))
+            for _, found in table
+            if name in found
         ]
         axis.bar(xs, ys, 0.15, label=name)
     axis.axhline(1, color="black", lw=0.8)

@@ -97,7 +97,9 @@ def memory(args: argparse.Namespace) -> dict[str, float]:
     """Peak resident memory in MiB of a process that trains the seed net for 30 steps."""
     found = {}
     for name in ("minigrad cpp", "minigrad numpy", "PyTorch NCHW", "PyTorch channels_last", "book NumPy"):
-        out = subprocess.run([sys.executable, __file__, "--memory-of", name], capture_output=True, text=True, check=True)
+        out = subprocess.run(
+            [sys.executable, __file__, "--memory-of", name], capture_output=True, text=True, check=True
+        )
         found[name] = float(out.stdout.split()[-1])
     return found
 
@@ -128,7 +130,14 @@ def operations(args: argparse.Namespace) -> list[tuple[str, float, float]]:
 
     rng = np.random.default_rng(0)
     cases: list[tuple[str, tuple[int, ...], Callable[[Any, Any, Any], Any], tuple[int, ...] | None]] = []
-    for n, c, hw, f, k in ((100, 1, 28, 30, 5), (64, 3, 32, 32, 3), (64, 32, 32, 32, 3), (64, 64, 16, 64, 3), (64, 128, 8, 128, 3), (16, 64, 28, 64, 1)):
+    for n, c, hw, f, k in (
+        (100, 1, 28, 30, 5),
+        (64, 3, 32, 32, 3),
+        (64, 32, 32, 32, 3),
+        (64, 64, 16, 64, 3),
+        (64, 128, 8, 128, 3),
+        (16, 64, 28, 64, 1),
+    ):
         cases.append(
             (f"conv2d {n}x{c}x{hw}x{hw}, {f}@{k}x{k}", (n, c, hw, hw), lambda m, x, w: m.conv2d(x, w), (f, c, k, k))
         )
@@ -154,7 +163,10 @@ def operations(args: argparse.Namespace) -> list[tuple[str, float, float]]:
             steps[name] = step
         found = timed(steps, max(3, args.rounds // 2), args.each / 2)
         table.append((label, found["ours"], found["torch"]))
-        print(f"| {label} | {found['ours']:.3f} | {found['torch']:.3f} | {found['ours'] / found['torch']:.2f} |", flush=True)
+        print(
+            f"| {label} | {found['ours']:.3f} | {found['torch']:.3f} | {found['ours'] / found['torch']:.2f} |",
+            flush=True,
+        )
     return table
 
 
@@ -224,12 +236,23 @@ def main() -> None:
     print("\n| operation, forward and backward, ms | minigrad cpp | PyTorch NCHW | ratio |\n|---|---:|---:|---:|")
     single = operations(args)
     learned = epoch(6000 if args.quick else args.epoch)
-    print(f"an epoch over {6000 if args.quick else args.epoch:,} images, Adam, batch 100: " + ", ".join(f"{k} {v:.2f} s" for k, v in learned.items()))
+    print(
+        f"an epoch over {6000 if args.quick else args.epoch:,} images, Adam, batch 100: "
+        + ", ".join(f"{k} {v:.2f} s" for k, v in learned.items())
+    )
     if args.write:
         from report import write
 
         write(HERE.parent, table, memory_row, scaling, single, learned, args.epoch, TARGETS, format_row, HEADER)
-    print(json.dumps({"machine": platform.processor() or platform.machine(), "cores": os.cpu_count(), "date": str(datetime.date.today())}))
+    print(
+        json.dumps(
+            {
+                "machine": platform.processor() or platform.machine(),
+                "cores": os.cpu_count(),
+                "date": str(datetime.date.today()),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

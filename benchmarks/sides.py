@@ -25,7 +25,13 @@ def build(nn: Any, net: str) -> Any:
         return nn.Sequential(nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10))
     if net == "seed":
         return nn.Sequential(
-            nn.Conv2d(1, 30, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4320, 100), nn.ReLU(), nn.Linear(100, 10)
+            nn.Conv2d(1, 30, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(4320, 100),
+            nn.ReLU(),
+            nn.Linear(100, 10),
         )
     layers, channels = [], 3
     for filters in (32, 64, 128):
@@ -53,7 +59,7 @@ def side(name: str, net: str, batch: int, train: bool = True, optimiser: str = "
         from minigrad import nn, optim
 
         backend = m.get_backend(variant)
-        context = lambda: m.use_backend(backend)  # noqa: E731
+        context = lambda: m.use_backend(backend)
     with context():
         m.manual_seed(0)
         model = build(nn, net)

@@ -207,7 +207,23 @@ for _alias, _name in _ALIASES.items():
     globals().setdefault(_alias, globals()[_name])
 
 # What is heavy, or seldom used, is loaded when it is first asked for.
-_LAZY = ("amp", "cuda", "datasets", "distributions", "func", "io", "linalg", "masked", "models", "nn", "optim", "special", "testing", "transforms", "utils")
+_LAZY = (
+    "amp",
+    "cuda",
+    "datasets",
+    "distributions",
+    "func",
+    "io",
+    "linalg",
+    "masked",
+    "models",
+    "nn",
+    "optim",
+    "special",
+    "testing",
+    "transforms",
+    "utils",
+)
 _FROM = {"autocast": "amp", "load": "io", "save": "io"}
 
 

@@ -35,7 +35,7 @@ class Backend:
     @property
     def array_type(self) -> type:
         """The class of this backend's arrays."""
-        return self.xp.ndarray  # type: ignore[no-any-return]
+        return self.xp.ndarray
 
     def from_numpy(self, array: Array) -> Array:
         """A host array as this backend's; shares memory where it can."""

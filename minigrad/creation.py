@@ -106,7 +106,7 @@ def _has_numpy(data: Any) -> bool:
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """The data as a tensor, sharing memory where that is possible."""
     if isinstance(data, Tensor):
-        return data if dtype is None and device is None else data.to(device=device, dtype=dtype)  # type: ignore[no-any-return]
+        return data if dtype is None and device is None else data.to(device=device, dtype=dtype)
     if isinstance(data, np.ndarray) and dtype is None and device is None:
         return from_numpy(data)
     return tensor(data, dtype=dtype, device=device)
@@ -194,7 +194,7 @@ def _like(maker: Any) -> Any:
     def like(
         input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
     ) -> Tensor:
-        return maker(  # type: ignore[no-any-return]
+        return maker(
             input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
         )
 
@@ -264,7 +264,7 @@ def linspace(
 
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, **options: Any) -> Tensor:
     """`steps` numbers from base**start to base**end, at even ratios."""
-    return base ** linspace(start, end, steps, **options)  # type: ignore[no-any-return]
+    return base ** linspace(start, end, steps, **options)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -404,7 +404,7 @@ def normal(
         )
     like = mean if isinstance(mean, Tensor) else std
     shape = np.broadcast_shapes(getattr(mean, "shape", ()), getattr(std, "shape", ()))
-    return randn(shape, generator=generator, dtype=like.dtype, device=like.device) * std + mean  # type: ignore[no-any-return]
+    return randn(shape, generator=generator, dtype=like.dtype, device=like.device) * std + mean
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:

@@ -83,7 +83,7 @@ class Distribution:
     @property
     def stddev(self) -> Tensor:
         """The square root of the variance."""
-        return self.variance.sqrt()  # type: ignore[attr-defined,no-any-return]
+        return self.variance.sqrt()
 
 
 class Normal(Distribution):
@@ -111,7 +111,7 @@ class Normal(Distribution):
         """Values of shape sample_shape + batch_shape."""
         shape = self._extended_shape(sample_shape)
         with no_grad():
-            return minigrad.normal(self.loc.expand(shape), self.scale.expand(shape))  # type: ignore[attr-defined]
+            return minigrad.normal(self.loc.expand(shape), self.scale.expand(shape))
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         """loc + scale * noise"""
@@ -122,15 +122,15 @@ class Normal(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """The logarithm of the density."""
         distance = (value - self.loc) ** 2
-        return -distance / (2 * self.variance) - self.scale.log() - math.log(math.sqrt(2 * math.pi))  # type: ignore[attr-defined,no-any-return]
+        return -distance / (2 * self.variance) - self.scale.log() - math.log(math.sqrt(2 * math.pi))
 
     def cdf(self, value: Tensor) -> Tensor:
         """The probability to be below a value."""
-        return 0.5 * (1 + minigrad.erf((value - self.loc) * self.scale.reciprocal() / math.sqrt(2)))  # type: ignore[attr-defined,no-any-return]
+        return 0.5 * (1 + minigrad.erf((value - self.loc) * self.scale.reciprocal() / math.sqrt(2)))
 
     def entropy(self) -> Tensor:
         """log(scale) + log(2 pi e) / 2"""
-        return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()  # type: ignore[attr-defined,no-any-return]
+        return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
 
 
 class Uniform(Distribution):
@@ -162,11 +162,11 @@ class Uniform(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """-log(high - low) inside, -inf outside."""
         inside = (self.low <= value) & (self.high > value)
-        return minigrad.log(inside.to(self.low.dtype)) - minigrad.log(self.high - self.low)  # type: ignore[no-any-return]
+        return minigrad.log(inside.to(self.low.dtype)) - minigrad.log(self.high - self.low)
 
     def entropy(self) -> Tensor:
         """log(high - low)"""
-        return minigrad.log(self.high - self.low)  # type: ignore[no-any-return]
+        return minigrad.log(self.high - self.low)
 
 
 class Bernoulli(Distribution):
@@ -184,7 +184,7 @@ class Bernoulli(Distribution):
                 "parameter probs", given, (given >= 0) & (given <= 1), "Interval(lower_bound=0.0, upper_bound=1.0)"
             )
             tiny = minigrad.finfo(given.dtype).eps
-            inner = given.clamp(tiny, 1 - tiny)  # type: ignore[attr-defined]
+            inner = given.clamp(tiny, 1 - tiny)
             self.probs, self.logits = given, minigrad.log(inner) - minigrad.log1p(-inner)
 
     @property
@@ -228,9 +228,9 @@ class Categorical(Distribution):
             self.probs = softmax(self.logits, -1)
         else:
             self._check("parameter probs", given, given >= 0, "Simplex()")
-            self.probs = given / given.sum(-1, keepdim=True)  # type: ignore[attr-defined]
+            self.probs = given / given.sum(-1, keepdim=True)
             tiny = minigrad.finfo(given.dtype).eps
-            self.logits = minigrad.log(self.probs.clamp(tiny, 1 - tiny))  # type: ignore[attr-defined]
+            self.logits = minigrad.log(self.probs.clamp(tiny, 1 - tiny))
 
     @property
     def param_shape(self) -> Size:
@@ -240,30 +240,30 @@ class Categorical(Distribution):
     @property
     def mode(self) -> Tensor:
         """The likeliest class."""
-        return self.probs.argmax(-1)  # type: ignore[attr-defined,no-any-return]
+        return self.probs.argmax(-1)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """Class numbers."""
         shape = Size(sample_shape)
         with no_grad():
-            rows = self.probs.reshape(-1, self._classes)  # type: ignore[attr-defined]
-            drawn = minigrad.multinomial(rows, shape.numel(), True).t()  # type: ignore[attr-defined]
-            return drawn.reshape(self._extended_shape(shape))  # type: ignore[no-any-return]
+            rows = self.probs.reshape(-1, self._classes)
+            drawn = minigrad.multinomial(rows, shape.numel(), True).t()
+            return drawn.reshape(self._extended_shape(shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """The logarithm of a class's probability."""
-        index = value.to(dtype=minigrad.int64).unsqueeze(-1)  # type: ignore[attr-defined]
+        index = value.to(dtype=minigrad.int64).unsqueeze(-1)
         self._check(
             "value argument", value, (index >= 0) & (index < self._classes), f"IntegerInterval(0, {self._classes - 1})"
         )
         shape = minigrad.broadcast_shapes(index.shape, (*self._batch_shape, 1))
         logits = self.logits.expand((*shape[:-1], self._classes))
-        return minigrad.gather(logits, -1, index.expand(shape)).squeeze(-1)  # type: ignore[no-any-return]
+        return minigrad.gather(logits, -1, index.expand(shape)).squeeze(-1)
 
     def entropy(self) -> Tensor:
         """The entropy, in nats."""
         lowest = minigrad.finfo(self.logits.dtype).min
-        return -(self.logits.clamp(min=lowest) * self.probs).sum(-1)  # type: ignore[no-any-return]
+        return -(self.logits.clamp(min=lowest) * self.probs).sum(-1)
 
 
 def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
@@ -274,14 +274,14 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     """
     if isinstance(p, Normal) and isinstance(q, Normal):
         ratio = (p.scale / q.scale) ** 2
-        return 0.5 * (ratio + ((p.loc - q.loc) / q.scale) ** 2 - 1 - ratio.log())  # type: ignore[attr-defined,no-any-return]
+        return 0.5 * (ratio + ((p.loc - q.loc) / q.scale) ** 2 - 1 - ratio.log())
     if isinstance(p, Categorical) and isinstance(q, Categorical):
         terms = p.probs * (log_softmax(p.logits, -1) - log_softmax(q.logits, -1))
-        return minigrad.where(p.probs == 0, 0.0, terms).sum(-1)  # type: ignore[no-any-return]
+        return minigrad.where(p.probs == 0, 0.0, terms).sum(-1)
     if isinstance(p, Bernoulli) and isinstance(q, Bernoulli):
         one = minigrad.xlogy(p.probs, p.probs) - minigrad.xlogy(p.probs, q.probs)
         zero = minigrad.xlogy(1 - p.probs, 1 - p.probs) - minigrad.xlogy(1 - p.probs, 1 - q.probs)
-        return one + zero  # type: ignore[no-any-return]
+        return one + zero
     raise NotImplementedError(
         f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}"
     )

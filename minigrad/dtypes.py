@@ -224,10 +224,11 @@ class finfo:
         found = as_numpy(type if type is not None else _default, "finfo")
         if category(found.kind) != 2:
             raise TypeError(f"finfo(): {of_numpy(found)} is not a floating point type: use iinfo")
+        limits: Any = np.finfo
         if found.name == "bfloat16":
-            from ml_dtypes import finfo as limits
-        else:
-            limits = np.finfo
+            import ml_dtypes
+
+            limits = ml_dtypes.finfo
         info = limits(found)
         self.dtype = of_numpy(found).name
         self.bits = found.itemsize * 8

@@ -60,6 +60,9 @@ TABLE: dict[str, dict[str, str]] = {
         "transpose_copy unbind_copy unfold_copy unsqueeze_copy view_copy",
         "fo": "column_stack dstack hstack vstack",
     },
+    "ops.draws": {
+        "i": "bernoulli cauchy exponential geometric log_normal normal random uniform",
+    },
     "extras": {
         "f": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor ShortTensor "
         "are_deterministic_algorithms_enabled broadcast_shapes compile is_complex is_nonzero result_type "

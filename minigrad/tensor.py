@@ -24,7 +24,7 @@ from minigrad.ops import (
     power,
     shape,
 )  # fmt: skip
-from minigrad.ops.base import cast, normal_axis, wrap
+from minigrad.ops.base import Unary, cast, normal_axis, wrap
 from minigrad.registry import backend_of
 from minigrad.size import Size
 
@@ -62,11 +62,11 @@ class Tensor(Variable):
     @property
     def ndim(self) -> int:
         """How many dimensions."""
-        return self.array.ndim  # type: ignore[no-any-return]
+        return self.array.ndim
 
     def dim(self) -> int:
         """How many dimensions."""
-        return self.array.ndim  # type: ignore[no-any-return]
+        return self.array.ndim
 
     def numel(self) -> int:
         """How many elements."""
@@ -181,7 +181,7 @@ class Tensor(Variable):
     @property
     def data(self) -> Tensor:
         """The same memory, outside the graph and its checks."""
-        return wrap(self.array, self.result_class)  # type: ignore[no-any-return]
+        return wrap(self.array, self.result_class)
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -192,7 +192,7 @@ class Tensor(Variable):
         """The same memory, outside the graph."""
         y = wrap(self.array, self.result_class)
         y.memory = self.shared_memory()
-        return y  # type: ignore[no-any-return]
+        return y
 
     def detach_(self) -> Tensor:
         """Leave the graph."""
@@ -254,7 +254,7 @@ class Tensor(Variable):
             y = cast(y, dtypes.as_numpy(kind, "to"))
         if where is not None:
             y = move(y, device(where))
-        return y.clone() if options.get("copy") and y is self else y  # type: ignore[no-any-return]
+        return y.clone() if options.get("copy") and y is self else y
 
     def cpu(self) -> Tensor:
         """On the CPU."""
@@ -503,10 +503,10 @@ def check_differentiable(array: Array) -> None:
 def move(t: Tensor, where: device) -> Tensor:
     """A tensor on another device; the gradient travels back."""
     target = backend_for(where)
-    return t if isinstance(t.array, target.array_type) else Move(target, backend_of(t.array)).apply(t)  # type: ignore[no-any-return]
+    return t if isinstance(t.array, target.array_type) else Move(target, backend_of(t.array)).apply(t)
 
 
-class Move(arithmetic.Unary):
+class Move(Unary):
     """The same elements on another device."""
 
     __slots__ = ("source", "target")

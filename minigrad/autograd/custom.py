@@ -136,7 +136,7 @@ class Context(Op):
                 )
             if g.array.shape != shape:
                 try:
-                    g = g.sum_to_size(shape)  # type: ignore[attr-defined]
+                    g = g.sum_to_size(shape)
                 except ShapeError:
                     raise GraphError(
                         f"Function {self.name}Backward returned an invalid gradient at index {i} - "

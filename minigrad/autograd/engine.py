@@ -75,7 +75,7 @@ def grad(
     found = _collect(_seeds(roots, grads), wanted, keep, create_graph)
     for i, (v, g) in enumerate(zip(wanted, found, strict=True)):
         if g is None and materialize_grads:
-            found[i] = v.new_zeros(v.array.shape)  # type: ignore[attr-defined]
+            found[i] = v.new_zeros(v.array.shape)
         elif g is None and not allow_unused:
             raise GraphError(
                 f"One of the differentiated Tensors appears to not have been used in the graph: input {i} of grad(). "

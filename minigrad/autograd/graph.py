@@ -16,7 +16,7 @@ import traceback
 import weakref
 from collections.abc import Callable
 from itertools import count
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.errors import GraphError
@@ -99,6 +99,10 @@ class Variable:
         self.base = None
         self.replay = None
 
+    if TYPE_CHECKING:  # operations are hung on in tensor.py, where no checker sees them
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def shared_memory(self) -> Memory:
         """The record of writes to this array, made when first needed."""
         if self.memory is None:
@@ -165,9 +169,7 @@ class Op:
         """
         self.order = stamp()
         self.hooks = self.memory = self.shapes = None
-        edges = [
-            (v if v.node is None else v.node) if isinstance(v, Variable) and v.tracked else None for v in inputs
-        ]
+        edges = [(v if v.node is None else v.node) if isinstance(v, Variable) and v.tracked else None for v in inputs]
         self.edges = tuple(edges)
         self.needs = tuple([edge is not None for edge in edges])
         self.inputs = inputs if self.keeps else ()

@@ -210,7 +210,7 @@ def _fixed(value: Any) -> Any:
     """A copy on the GPU for the graph to read from; what is no tensor stays."""
     if not isinstance(value, Tensor):
         return value
-    made: Any = value.detach().to("cuda").clone()  # type: ignore[attr-defined]
+    made: Any = value.detach().to("cuda").clone()
     return made.requires_grad_() if value.requires_grad else made
 
 

@@ -49,10 +49,10 @@ class Digits(ImageArrays):
         self.targets = from_numpy(bunch.target[part].astype(np.int64))
 
     def _images(self) -> Images:
-        return self.data.numpy()  # type: ignore[no-any-return]
+        return self.data.numpy()
 
     def _labels(self) -> npt.NDArray[np.int64]:
-        return self.targets.numpy()  # type: ignore[no-any-return]
+        return self.targets.numpy()
 
     def extra_repr(self) -> str:
         return f"Split: {'Train' if self.train else 'Test'}"

@@ -96,10 +96,10 @@ class MNIST(ImageArrays):
         return parse_idx(read_verified(path, resource), path)
 
     def _images(self) -> Images:
-        return self.data.numpy()  # type: ignore[no-any-return]
+        return self.data.numpy()
 
     def _labels(self) -> npt.NDArray[np.int64]:
-        return self.targets.numpy()  # type: ignore[no-any-return]
+        return self.targets.numpy()
 
     def extra_repr(self) -> str:
         return f"Split: {'Train' if self.train else 'Test'}"

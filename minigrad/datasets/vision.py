@@ -102,7 +102,7 @@ class ImageArrays(VisionDataset):
     def tensors(self) -> tuple[Any, Any]:
         """`arrays` as tensors where new tensors live, ready for a TensorDataset."""
         images, labels = self.arrays()
-        return to_default_device((from_numpy(images), from_numpy(labels)))  # type: ignore[no-any-return]
+        return to_default_device((from_numpy(images), from_numpy(labels)))
 
     def _collated(self, indices: Sequence[int]) -> list[Any] | None:
         """A whole batch through the transform at once, where each of its steps can do that."""

@@ -170,7 +170,10 @@ def _rebuilt(value: Any, tensor: Any, arrays: dict[str, Any]) -> Any:
         if isinstance(value, list):
             raise CheckpointError("a bare list stands in the description of the file's contents")
         return value
-    again = lambda v: _rebuilt(v, tensor, arrays)
+
+    def again(v: Any) -> Any:
+        return _rebuilt(v, tensor, arrays)
+
     if "tensor" in value:
         t = tensor(value["tensor"], value.get("device", "cpu"))
         return t.requires_grad_() if value.get("requires_grad") and not t.requires_grad else t

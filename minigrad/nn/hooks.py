@@ -13,9 +13,12 @@ from minigrad.tensor import Tensor
 class Hooks:
     """The hooks of one module; each kind maps a key to (function, whether it wants keyword arguments)."""
 
-    __slots__ = ("backward", "backward_pre", "forward", "forward_pre")
+    __slots__ = ("backward", "backward_pre", "forward", "forward_pre", "load_post", "load_pre", "state_post")
 
     def __init__(self) -> None:
+        self.load_pre: dict[int, Any] = {}
+        self.load_post: dict[int, Any] = {}
+        self.state_post: dict[int, Any] = {}
         self.forward_pre: dict[int, Any] = {}
         self.forward: dict[int, Any] = {}
         self.backward_pre: dict[int, Any] = {}
@@ -30,6 +33,63 @@ def register(hooks: dict[int, Any], hook: Callable[..., Any], with_kwargs: bool,
         for key in before:
             hooks[key] = hooks.pop(key)
     return handle
+
+
+class Hooked:
+    """The part of Module that registers hooks."""
+
+    _hooks: Hooks | None = None
+
+    def _my_hooks(self) -> Hooks:
+        found = self._hooks
+        if found is None:
+            found = self.__dict__["_hooks"] = Hooks()
+        return found
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """hook(module, args) runs before forward and may return other arguments."""
+        return register(self._my_hooks().forward_pre, hook, with_kwargs, prepend)
+
+    def register_forward_hook(
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> RemovableHandle:
+        """hook(module, args, output) runs after forward and may return another output."""
+        return register(self._my_hooks().forward, hook, with_kwargs, prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """hook(module, grad_output) runs before the module's backward and may return another grad_output."""
+        return register(self._my_hooks().backward_pre, hook, False, prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """hook(module, grad_input, grad_output) runs when both are known and may return another grad_input."""
+        return register(self._my_hooks().backward, hook, False, prepend)
+
+    register_backward_hook = register_full_backward_hook
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors) runs before loading."""
+        return register(self._my_hooks().load_pre, hook, True, False)
+
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], with_module: bool = False
+    ) -> RemovableHandle:
+        """The same; the module is the first argument only if asked for."""
+        return register(self._my_hooks().load_pre, hook, with_module, False)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """hook(module, incompatible_keys) runs after loading and may change the keys."""
+        return register(self._my_hooks().load_post, hook, False, False)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """hook(module, state_dict, prefix, local_metadata) runs when the module has said its state."""
+        return register(self._my_hooks().state_post, hook, False, False)
 
 
 def call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -17,11 +17,11 @@ from minigrad.ops.base import Tensor
 class _Lazy(Module):
     """The first call finds the size, fills the parameters in their place and makes the layer one of `becomes`."""
 
-    becomes: ClassVar[type[Module]]
+    becomes: ClassVar[Any]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._materialize(args[0])
-        self.__class__ = self.becomes  # type: ignore[assignment]
+        self.__class__ = self.becomes
         return self(*args, **kwargs)
 
     def _materialize(self, input: Tensor) -> None:
@@ -67,10 +67,15 @@ class LazyLinear(_Lazy, Linear):
 class _LazyConv(_Lazy):
     """A convolution, in_channels being those of the first input; the arguments are those of its ordinary kind."""
 
+    rank: ClassVar[int]
+    transposed: ClassVar[bool]
+    weight: Any
+    bias: Any
+
     def __init__(self, out_channels: int, kernel_size: Any, *args: Any, **options: Any) -> None:
         device, dtype = options.pop("device", None), options.pop("dtype", None)
         groups = options.get("groups", 1)
-        self.becomes.__init__(self, groups, out_channels, kernel_size, *args, **options)  # type: ignore[misc]
+        self.becomes.__init__(self, groups, out_channels, kernel_size, *args, **options)
         self._where = {"device": device, "dtype": dtype}
         self.in_channels = 0
         self.weight = UninitializedParameter()
@@ -78,7 +83,7 @@ class _LazyConv(_Lazy):
             self.bias = UninitializedParameter()
 
     def _materialize(self, input: Tensor) -> None:
-        rank = self.rank  # type: ignore[attr-defined]
+        rank = self.rank
         if input.array.ndim not in (rank + 1, rank + 2):
             raise ShapeError(
                 f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {self._get_name()}, but got input of "
@@ -88,12 +93,12 @@ class _LazyConv(_Lazy):
         if self.in_channels % self.groups:
             raise ShapeError("in_channels must be divisible by groups")
         outer, inner = self.out_channels, self.in_channels
-        if self.transposed:  # type: ignore[attr-defined]
+        if self.transposed:
             outer, inner = inner, outer
         self._fill("weight", empty(outer, inner // self.groups, *self.kernel_size, **self._where))
         if self.bias is not None:
             self._fill("bias", empty(self.out_channels, **self._where))
-        self.becomes.reset_parameters(self)  # type: ignore[attr-defined]
+        self.becomes.reset_parameters(self)
 
 
 class LazyConv1d(_LazyConv, Conv1d):
@@ -135,6 +140,8 @@ class LazyConvTranspose3d(_LazyConv, ConvTranspose3d):
 class _LazyBatchNorm(_Lazy):
     """A batch norm, num_features being the channels of the first input."""
 
+    running_mean: Any
+
     def __init__(
         self,
         eps: float = 1e-5,
@@ -145,7 +152,7 @@ class _LazyBatchNorm(_Lazy):
         dtype: Any = None,
         bias: bool = True,
     ) -> None:
-        self.becomes.__init__(self, 0, eps, momentum, affine, track_running_stats, bias=bias)  # type: ignore[misc]
+        self.becomes.__init__(self, 0, eps, momentum, affine, track_running_stats, bias=bias)
         self._where = {"device": device, "dtype": dtype}
         for name in ("weight", "bias"):
             if self._parameters[name] is not None:

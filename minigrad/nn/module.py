@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from minigrad import dtypes
 from minigrad.autograd.grad_mode import no_grad
 from minigrad.device import device as Device
-from minigrad.handles import RemovableHandle
 from minigrad.nn import hooks as hooking
-from minigrad.nn import state
+from minigrad.nn.hooks import Hooked
 from minigrad.nn.parameter import Buffer
+from minigrad.nn.state import Stateful
 from minigrad.tensor import Tensor
 
 T = TypeVar("T", bound="Module")
 
 
-class Module:
+class Module(Hooked, Stateful):
     """The base class of all layers and networks.
 
     A subclass calls `super().__init__()`, assigns Parameters and Modules as attributes and says `forward`; calling the
@@ -30,7 +29,6 @@ class Module:
     _buffers: dict[str, Any]
     _modules: dict[str, Any]
     _non_persistent_buffers_set: set[str]
-    _hooks: hooking.Hooks | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args or kwargs:
@@ -244,7 +242,12 @@ class Module:
             module = getattr(module, item)
             if not isinstance(module, Module):
                 raise AttributeError(f"`{item}` is not an nn.Module")
-        return module  # type: ignore[no-any-return]
+        return module
+
+    def set_submodule(self, target: str, module: Module) -> None:
+        """Put a module at a dotted path."""
+        path, _, name = target.rpartition(".")
+        setattr(self.get_submodule(path), name, module)
 
     def get_parameter(self, target: str) -> Any:
         """The parameter at a dotted path."""
@@ -336,6 +339,10 @@ class Module:
         """Move everything to the GPU."""
         return self._apply(lambda t: t.cuda(device))
 
+    def share_memory(self: T) -> T:
+        """Tensors can be handed to other processes as they are."""
+        return self
+
     def type(self: T, dst_type: Any) -> T:
         """Cast everything."""
         return self._apply(lambda t: t.to(dtype=dst_type))
@@ -355,81 +362,6 @@ class Module:
     def bfloat16(self: T) -> T:
         """Cast what is floating to bfloat16."""
         return self.to(dtypes.bfloat16())
-
-    # ------------------------------------------------------------------ state
-
-    def state_dict(
-        self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False
-    ) -> OrderedDict[str, Any]:
-        """All parameters and persistent buffers by name, on their own memory."""
-        if args:
-            destination, prefix, keep_vars = (*args, prefix, keep_vars)[:3] if len(args) < 2 else (*args, keep_vars)[:3]
-        destination = OrderedDict() if destination is None else destination
-        self._save_to_state_dict(destination, prefix, keep_vars)
-        for name, child in self._modules.items():
-            if child is not None:
-                child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        return destination  # type: ignore[no-any-return]
-
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        state.own_state(self, destination, prefix, keep_vars)
-
-    def _load_from_state_dict(
-        self,
-        state_dict: Any,
-        prefix: str,
-        local_metadata: Any,
-        strict: bool,
-        missing: Any,
-        unexpected: Any,
-        errors: Any,
-    ) -> None:
-        state.load_own(self, state_dict, prefix, strict, missing, unexpected, errors)
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> state.IncompatibleKeys:
-        """Copy values into the parameters and buffers of the same names.
-
-        Raises:
-            CheckpointError: if a shape differs or, with `strict`, names are missing or unknown; then nothing is loaded.
-        """
-        return state.load(self, state_dict, strict, assign)
-
-    # ------------------------------------------------------------------ hooks
-
-    def _my_hooks(self) -> hooking.Hooks:
-        found = self._hooks
-        if found is None:
-            found = self.__dict__["_hooks"] = hooking.Hooks()
-        return found
-
-    def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """hook(module, args) runs before forward and may return other arguments."""
-        return hooking.register(self._my_hooks().forward_pre, hook, with_kwargs, prepend)
-
-    def register_forward_hook(
-        self,
-        hook: Callable[..., Any],
-        *,
-        prepend: bool = False,
-        with_kwargs: bool = False,
-        always_call: bool = False,
-    ) -> RemovableHandle:
-        """hook(module, args, output) runs after forward and may return another output."""
-        return hooking.register(self._my_hooks().forward, hook, with_kwargs, prepend)
-
-    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        """hook(module, grad_output) runs before the module's backward and may return another grad_output."""
-        return hooking.register(self._my_hooks().backward_pre, hook, False, prepend)
-
-    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        """hook(module, grad_input, grad_output) runs when both are known and may return another grad_input."""
-        return hooking.register(self._my_hooks().backward, hook, False, prepend)
-
-    register_backward_hook = register_full_backward_hook
 
     # ------------------------------------------------------------------ repr
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from minigrad.autograd.grad_mode import no_grad
 from minigrad.errors import CheckpointError
+from minigrad.nn.hooks import Hooks
 from minigrad.tensor import Tensor
 
 
@@ -107,10 +108,15 @@ def load(module: Any, state_dict: Mapping[str, Any], strict: bool, assign: bool)
     errors: list[str] = []
 
     def visit(m: Any, prefix: str) -> None:
+        for hook, with_module in list(m._hooks.load_pre.values()) if m._hooks else ():
+            args: tuple[Any, ...] = (plan, prefix, {}, strict, missing, unexpected, errors)
+            hook(m, *args) if with_module else hook(*args)
         m._load_from_state_dict(plan, prefix, {}, True, missing, unexpected, errors)
         for name, child in m._modules.items():
             if child is not None:
                 visit(child, f"{prefix}{name}.")
+        for hook, _ in list(m._hooks.load_post.values()) if m._hooks else ():
+            hook(m, IncompatibleKeys(missing, unexpected))
 
     visit(module, "")
     if strict:
@@ -127,5 +133,52 @@ def load(module: Any, state_dict: Mapping[str, Any], strict: bool, assign: bool)
             if assign:
                 owner[name] = type(target)(value.detach(), target.tracked) if target.is_parameter else value
             else:
-                target.copy_(value)  # type: ignore[attr-defined]
+                target.copy_(value)
     return IncompatibleKeys(missing, unexpected)
+
+
+class Stateful:
+    """The part of Module that says and takes its state."""
+
+    _hooks: Hooks | None
+    _modules: dict[str, Any]
+
+    def state_dict(
+        self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> OrderedDict[str, Any]:
+        """All parameters and persistent buffers by name, on their own memory."""
+        if args:
+            destination, prefix, keep_vars = (*args, prefix, keep_vars)[:3] if len(args) < 2 else (*args, keep_vars)[:3]
+        destination = OrderedDict() if destination is None else destination
+        self._save_to_state_dict(destination, prefix, keep_vars)
+        for name, child in self._modules.items():
+            if child is not None:
+                child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        for hook, _ in list(self._hooks.state_post.values()) if self._hooks else ():
+            hook(self, destination, prefix, {})
+        return destination
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        own_state(self, destination, prefix, keep_vars)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing: Any,
+        unexpected: Any,
+        errors: Any,
+    ) -> None:
+        load_own(self, state_dict, prefix, strict, missing, unexpected, errors)
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
+        """Copy values into the parameters and buffers of the same names.
+
+        Raises:
+            CheckpointError: if a shape differs or, with `strict`, names are missing or unknown; then nothing is loaded.
+        """
+        return load(self, state_dict, strict, assign)

@@ -28,7 +28,7 @@ _ACTIVATIONS: dict[str, Callable[..., Any]] = {"relu": F.relu, "gelu": F.gelu}
 
 def _activation(wanted: Any) -> Callable[..., Any]:
     if not isinstance(wanted, str):
-        return wanted  # type: ignore[no-any-return]
+        return wanted
     if wanted not in _ACTIVATIONS:
         raise RuntimeError(f"activation should be relu/gelu, not {wanted}")
     return _ACTIVATIONS[wanted]

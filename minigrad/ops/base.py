@@ -296,6 +296,7 @@ def number(value: Any, op: str, name: str) -> Any:
         return value
     if isinstance(value, np.generic):
         return value.item()
+    kind: Any
     for kind in NUMBERS:
         if isinstance(value, kind):
             return kind(value)

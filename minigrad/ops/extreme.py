@@ -196,7 +196,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if input.array.dtype.kind in "iub":
         raise DtypeError(f"norm(): Expected a floating point or complex tensor as input. Got {dtypes.of(input.array)}")
     axes = normal_axes("norm", dim, input.array.ndim)
-    if p == "nuc" or isinstance(p, str) and p != "fro":
+    if p == "nuc" or (isinstance(p, str) and p != "fro"):
         raise ShapeError(f"norm(): p must be a number, 'fro' or inf, but got {p!r}")
     p = 2.0 if p == "fro" or p is None else float(p)
     if p == 2:

@@ -88,7 +88,7 @@ def _private(v: Any) -> Array:
     return v.array.copy() if v.memory is not None and v.memory.foreign else v.array
 
 
-_array = Variable.array  # the slot; in a deferred tensor it holds the plan
+_array: Any = vars(Variable)["array"]  # the slot; in a deferred tensor it holds the plan
 _waiting: list[ref[Any]] = []
 _MANY = 256  # deferred tensors, dead or alive, after which the dead are forgotten
 _deferred_class: Any = None
@@ -98,7 +98,7 @@ def install(tensor_class: Any) -> None:
     """Make the class of deferred tensors: a Tensor whose `array` computes, once, and which then is an ordinary Tensor."""
 
     def look(self: Any) -> Array:
-        plan = _array.__get__(self)  # type: ignore[attr-defined]
+        plan = _array.__get__(self)
         array = plan.compute()
         self.array = array
         return array
@@ -108,7 +108,7 @@ def install(tensor_class: Any) -> None:
         self.array = array
 
     def shape(self: Any) -> Any:
-        return tensor_class.shape.fget.__globals__["Size"](_array.__get__(self).shape)  # type: ignore[attr-defined]
+        return tensor_class.shape.fget.__globals__["Size"](_array.__get__(self).shape)
 
     global _deferred_class
     _deferred_class = type(
@@ -138,7 +138,7 @@ def deferred(op: FusedOp, inputs: tuple[Any, ...], shape: tuple[int, ...], array
     plan = Plan(op, inputs, shape)
     if arrays is not None:
         plan.arrays = arrays
-    _array.__set__(y, plan)  # type: ignore[attr-defined]
+    _array.__set__(y, plan)
     y.tracked = False
     y.node = y.grad = y.memory = y.hooks = y.base = None
     if is_grad_enabled() and any(v is not None and v.tracked for v in inputs):
@@ -152,7 +152,7 @@ def deferred(op: FusedOp, inputs: tuple[Any, ...], shape: tuple[int, ...], array
 
 def plan_of(v: Any) -> Plan | None:
     """The plan of a tensor that is still deferred."""
-    return _array.__get__(v) if v.__class__ is _deferred_class else None  # type: ignore[attr-defined, no-any-return]
+    return _array.__get__(v) if v.__class__ is _deferred_class else None
 
 
 def absorbable(v: Any) -> Plan | None:
@@ -238,7 +238,7 @@ class FusedConv2d(FusedOp):
         return y
 
     def kernel_grads(self, gy: Array) -> tuple[Any, ...]:
-        (x, w, b), backend, needs = self.inputs, backend_of(gy), self.needs
+        (x, w, _), backend, needs = self.inputs, backend_of(gy), (self.needs[0], self.needs[1], self.needs[2])
         if self.pool is not None:
             y, winners = self.saved
             return backend.conv2d_relu_max_pool2d_grad(
@@ -282,7 +282,7 @@ class FusedLinear(FusedOp):
         return y
 
     def kernel_grads(self, gy: Array) -> tuple[Any, ...]:
-        (x, w, b), backend, needs = self.inputs, backend_of(gy), self.needs
+        (x, w, _), backend, needs = self.inputs, backend_of(gy), self.needs
         if self.relu:
             gy = backend.relu_grad(gy, self.saved)
         return (
@@ -346,17 +346,23 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    plan = absorbable(input)
-    if plan is not None and not return_indices and isinstance(plan.op, FusedConv2d) and plan.op.relu:
-        if (
-            plan.op.pool is None
-            and "conv2d_relu_max_pool2d" in backend_of(plan.arrays[0]).fuses
-            and len(plan.shape) == 4
-        ):
-            window = pool.checked_window("max_pool2d", plan.shape, kernel_size, stride, padding, dilation, ceil_mode)
-            op = FusedConv2d(plan.op.window, plan.op.groups, True, window)
-            return plan.then(op, (*plan.shape[:2], *window.out_size(*plan.shape[2:])))
+    plan = None if return_indices else absorbable(input)
+    if plan is not None and _poolable(plan):
+        window = pool.checked_window("max_pool2d", plan.shape, kernel_size, stride, padding, dilation, ceil_mode)
+        op = FusedConv2d(plan.op.window, plan.op.groups, True, window)  # type: ignore[attr-defined]
+        return plan.then(op, (*plan.shape[:2], *window.out_size(*plan.shape[2:])))
     return pool.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def _poolable(plan: Plan) -> bool:
+    """Whether a plan is conv2d + relu, and the backend can go on with a pool."""
+    op = plan.op
+    return (
+        isinstance(op, FusedConv2d)
+        and op.relu
+        and op.pool is None
+        and "conv2d_relu_max_pool2d" in backend_of(plan.arrays[0]).fuses
+    )
 
 
 max_pool2d.__doc__ = pool.max_pool2d.__doc__

@@ -32,7 +32,8 @@ class CrossEntropy(Nary):
             check_classes("cross_entropy", self.target, x.shape[1])
             losses, self.saved = backend_of(x).cross_entropy(x, self.target)
         else:  # the backend's kernel looks at the targets
-            losses, self.saved = backend_of(x).cross_entropy(x, self.target, ignore_index=self.ignored)
+            backend: Any = backend_of(x)
+            losses, self.saved = backend.cross_entropy(x, self.target, ignore_index=self.ignored)
         return as_array(losses.sum() / losses.dtype.type(len(losses)), x) if self.average else losses
 
     def backward(self, gy: Tensor) -> Grads:

@@ -295,7 +295,7 @@ class Einsum(Nary):
         return backend_of(arrays[0]).xp.einsum(equation, *arrays, optimize=True)
 
     def backward(self, gy: Tensor) -> Grads:
-        grads = []
+        grads: list[Any] = []
         for i, need in enumerate(self.needs):
             if not need:
                 grads.append(None)
@@ -326,7 +326,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         default=0,
     )
     dots = "".join(free[:rank])
-    full = []
+    full: list[str] = []
     for v, n in zip(operands, names, strict=True):
         here = v.array.ndim - len(n.replace("...", ""))
         n = n.replace("...", dots[rank - here :] if here else "")

@@ -12,11 +12,11 @@ import numpy as np
 from minigrad.errors import ShapeError
 from minigrad.ops.arithmetic import add, div, neg
 from minigrad.ops.base import Tensor, backend_of, wrap
+from minigrad.ops.extreme import logsumexp
 from minigrad.ops.index import gather
 from minigrad.ops.join import cat, stack
 from minigrad.ops.logic import where
 from minigrad.ops.loss import check_reduction
-from minigrad.ops.extreme import logsumexp
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.shape import narrow, squeeze
 

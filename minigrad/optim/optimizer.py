@@ -203,9 +203,9 @@ def _like(p: Tensor, name: str, value: Any) -> Any:
     if not isinstance(value, Tensor):
         return deepcopy(value)
     if name == "step":
-        return value.clone()  # type: ignore[attr-defined]
+        return value.clone()
     moved = value.to(device=p.device, dtype=p.dtype if p.is_floating_point() else None)
-    return moved.clone() if moved is value else moved  # type: ignore[attr-defined]
+    return moved.clone() if moved is value else moved
 
 
 def wrote(params: Iterable[Any], name: str) -> None:

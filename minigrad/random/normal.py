@@ -79,7 +79,7 @@ def fma64(a: Array, b: float, c: float) -> Array:
 def two_sum_error(a: Array, b: Array | float, total: Array) -> Array:
     """What rounding took away from a + b, exactly (Knuth's two-sum)."""
     b_part = total - a
-    return (a - (total - b_part)) + (b - b_part)  # type: ignore[no-any-return]
+    return (a - (total - b_part)) + (b - b_part)
 
 
 def _upper_half(a: Array) -> Array:

@@ -246,7 +246,7 @@ def pad(array: Pixels, sides: tuple[int, int, int, int], fill: Any = 0, mode: st
     rows, columns = (max(top, 0), max(bottom, 0)), (max(left, 0), max(right, 0))
     if mode != "constant":
         widths = (rows, columns) + ((0, 0),) * (array.ndim - 2)
-        return np.pad(array, widths, {"edge": "edge", "reflect": "reflect", "symmetric": "symmetric"}[mode])  # type: ignore[call-overload,no-any-return]
+        return np.pad(array, widths, {"edge": "edge", "reflect": "reflect", "symmetric": "symmetric"}[mode])  # type: ignore[call-overload]
     out = _filled(array, (array.shape[0] + sum(rows), array.shape[1] + sum(columns)), fill)
     out[rows[0] : rows[0] + array.shape[0], columns[0] : columns[0] + array.shape[1]] = array
     return out

@@ -145,7 +145,7 @@ class ConcatDataset(Dataset[T_co]):
         if which == len(self.datasets):
             raise IndexError(f"index {index} is out of range for a dataset of length {len(self)}")
         before = self.cumulative_sizes[which - 1] if which else 0
-        return self.datasets[which][index - before]  # type: ignore[no-any-return]
+        return self.datasets[which][index - before]
 
 
 class ChainDataset(IterableDataset[Any]):
@@ -177,15 +177,15 @@ class Subset(Dataset[T_co]):
 
     def __getitem__(self, index: Any) -> T_co:
         if isinstance(index, list):
-            return self.dataset[[self.indices[i] for i in index]]  # type: ignore[no-any-return]
-        return self.dataset[self.indices[index]]  # type: ignore[no-any-return]
+            return self.dataset[[self.indices[i] for i in index]]
+        return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: Sequence[int]) -> list[T_co]:
         if type(self).__getitem__ is not Subset.__getitem__:  # a subclass has its own idea of a sample
             return [self[i] for i in indices]
         chosen = [self.indices[i] for i in indices]
         if callable(getattr(self.dataset, "__getitems__", None)):
-            return self.dataset.__getitems__(chosen)  # type: ignore[no-any-return]
+            return self.dataset.__getitems__(chosen)
         return [self.dataset[i] for i in chosen]
 
     def __len__(self) -> int:
