@@ -5,6 +5,7 @@ run here is skipped with its reason.
 """
 
 import os
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,7 @@ settings.register_profile("thorough", settings.get_profile("ci"), derandomize=Fa
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+@cache
 def _matrix():
     wanted = os.environ.get("MINIGRAD_TEST_BACKENDS", "")
     infos = {info.name: info for info in minigrad.list_backends()}
