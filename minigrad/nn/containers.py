@@ -37,11 +37,10 @@ class Sequential(Module):
         return input
 
     def _name(self, i: Any) -> str:
-        i = int(as_index(i))
-        if not -len(self) <= i < len(self):
-            raise IndexError(f"index {i} is out of range")
-        names: list[str] = list(self._modules)
-        return names[i]
+        place = int(as_index(i))
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"index {place} is out of range")
+        return list(self._modules)[place]
 
     def __getitem__(self, i: Any) -> Any:
         if isinstance(i, slice):

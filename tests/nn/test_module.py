@@ -390,3 +390,27 @@ def test_parameter():
         q = nn.Parameter(p * 2)
         q.node = (p * 2).node
         nn.Module().register_parameter("a", q)
+
+
+def test_state_hooks():
+    results = []
+    for place in PLACES:
+        net = place.nn.Sequential(place.nn.Linear(2, 2))
+        net.register_state_dict_post_hook(lambda m, state, prefix, meta: state.update(extra=state.pop("0.bias")))
+        state = net.state_dict()
+
+        def rename(m, state, prefix, meta, strict, missing, unexpected, errors):
+            state[prefix + "weight"] = state.pop(prefix + "w")
+
+        net[0].register_load_state_dict_pre_hook(rename)
+        net.register_load_state_dict_post_hook(lambda m, keys: keys.missing_keys.clear())
+        state["0.bias"] = state.pop("extra")
+        state["0.w"] = state.pop("0.weight") * 0
+        results.append((list(state), repr(net.load_state_dict(state)), net[0].weight.tolist()))
+    assert results[0] == results[1]
+
+
+def test_set_submodule():
+    net = Net()
+    net.set_submodule("rest.1", nn.Identity())
+    assert repr(net.rest[1]) == "Identity()"
