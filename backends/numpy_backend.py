@@ -73,7 +73,7 @@ class NumpyBackend(Backend):
 
     def max_pool2d(self, x: Array, window: Window) -> tuple[Array, Array]:
         """(N, C, H, W) -> y, indices (N, C, OH, OW): a running maximum over the taps, no columns."""
-        (n, c, h, w), (kh, kw) = x.shape, window.kernel
+        (h, w), (kh, kw) = x.shape[2:], window.kernel
         if x.dtype.kind != "f" or max(window.padding) or window.ceil_mode:
             return super().max_pool2d(x, window)
         oh, ow = window.out_size(h, w)

@@ -286,11 +286,11 @@ def set_num_threads(num: "_Any") -> None:
     _active_backend("cpu").set_num_threads(num)
 
 
-def memory_stats(device: "_Any" = None) -> "_Any":
+def memory_stats(on: "_Any" = None) -> "_Any":
     """What the memory pool of a device's active backend holds, in bytes."""
-    return _active_backend(device).memory_stats()
+    return _active_backend(on).memory_stats()
 
 
-def empty_cache(device: "_Any" = None) -> None:
+def empty_cache(on: "_Any" = None) -> None:
     """Give memory that a device's active backend keeps for reuse back to the system."""
-    _active_backend(device).empty_cache()
+    _active_backend(on).empty_cache()

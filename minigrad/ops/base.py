@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.autograd.grad_mode import is_grad_enabled
-from minigrad.autograd.graph import Clock, Op, Variable, stamp, user_stack
+from minigrad.autograd.graph import Clock, Op, Variable, recording, stamp, user_stack
 from minigrad.backend import Array
 from minigrad.errors import DeviceError, DtypeError, ShapeError
 from minigrad.quiet import restore, silence
@@ -253,7 +253,7 @@ class Nary(Op):
         if not several and out.__class__ is not arrays[0].__class__:
             out = as_array(out, arrays[0])
         results = tuple([wrap(array) for array in out]) if several else (wrap(out),)
-        if is_grad_enabled() and any([v.tracked for v in inputs if isinstance(v, Variable)]):
+        if recording(*inputs):
             self.saved = getattr(self, "saved", None) if not self.keeps_output else out
             self.record(inputs, results)
             if several:

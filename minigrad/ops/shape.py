@@ -183,7 +183,8 @@ def _inferred(wanted: Shape, before: Shape, count: int) -> Shape:
             raise ShapeError(f"invalid shape dimension {n} in {list(wanted)}")
     if unknown >= 0 and known == 0:
         raise ShapeError(
-            f"cannot reshape tensor of 0 elements into shape {list(wanted)} because the unspecified dimension size -1 can be any value and is ambiguous"
+            f"cannot reshape tensor of 0 elements into shape {list(wanted)} because the unspecified dimension size -1 "
+            "can be any value and is ambiguous"
         )
     if (known != count) if unknown < 0 else (count % known):
         raise ShapeError(f"shape '{list(wanted)}' is invalid for input of size {count}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -203,7 +204,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     else:
         places = [min(max(i + n if i < 0 else i, 0), n) for i in indices_or_sections]
         bounds = [0, *places, n]
-    return tuple(narrow(input, axis, a, max(b - a, 0)) for a, b in zip(bounds[:-1], bounds[1:], strict=True))
+    return tuple(narrow(input, axis, a, max(b - a, 0)) for a, b in pairwise(bounds))
 
 
 def _split_along(op: str, input: Tensor, how: Any, axis: int, rank: int) -> tuple[Tensor, ...]:
