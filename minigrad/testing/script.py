@@ -21,7 +21,7 @@ def write_script(
     """Python source that raises the same LawBroken. `source`: what `check_backend` was given, if it was text."""
     names = [name for name in word.needed() if name in operands]
     imports, expression = _backend(backend, source)
-    lines = [f"# {word.name} breaks the law {law.name!r}: {law.says}.", f"# {message}"]
+    lines = [f"# {word.name} breaks the law {law.name!r}: {law.says}.", *(f"# {line}" for line in message.splitlines())]
     if all(_short(operands[name]) for name in names):
         body = [f"    {name}={literal(operands[name])}," for name in names]
         helpers = "check_law"

@@ -33,6 +33,19 @@ def test_a_script_holds_the_smallest_case():
         exec(script, {})
 
 
+class Verbose(Floor):
+    """Raises an error of several lines."""
+
+    def relu(self, x):
+        raise RuntimeError("kernel.cu(3): error\n    int i = ;\n            ^")
+
+
+def test_a_message_of_several_lines_is_a_comment():
+    script = check_backend(Verbose(), operations=["relu"], dtypes=["float32"]).failures[0].script
+    assert "#     int i = ;" in script
+    compile(script, "script", "exec")
+
+
 def test_a_script_runs_on_its_own(tmp_path):
     path = tmp_path / "script.py"
     path.write_text(check_backend(PADS, operations=["max_pool2d"], dtypes=["float32"]).failures[0].script)
