@@ -47,6 +47,7 @@ from minigrad.ops.nn_dropout import (
     feature_alpha_dropout,
 )  # fmt: skip
 from minigrad.ops.nn_embedding import embedding, embedding_bag
+from minigrad.ops.nn_grid import affine_grid, grid_sample
 from minigrad.ops.nn_inplace import celu_, elu_, hardtanh_, leaky_relu_, relu_, rrelu_, selu_, threshold_
 from minigrad.ops.nn_loss import (
     binary_cross_entropy,

@@ -186,12 +186,14 @@ def conv_transpose2d(
             f"Given input size per channel: ({x.shape[2]} x {x.shape[3]}). Calculated output size per channel: "
             f"({size[0]} x {size[1]}). Output size is too small"
         )
-    # No window of the forward convolution reaches cells beyond its last stride: those are zeros, laid around after.
-    beyond = [max(e - s + 1, 0) for e, s in zip(extra, steps, strict=True)]
-    reached = (size[0] - beyond[0], size[1] - beyond[1])
-    y = Conv2dInputGrad(window, groups, (x.shape[0], features, *reached)).apply(input, weight)
-    if any(beyond):
-        y = constant_pad(y, (0, beyond[1], 0, beyond[0]))
+    if all(e < s for e, s in zip(extra, steps, strict=True)):
+        y = Conv2dInputGrad(window, groups, (x.shape[0], features, *size)).apply(input, weight)
+    else:  # further than a stride no window reaches: make all cells without padding, then cut and lay zeros around
+        bare = conv_window(op, kernel, steps, (0, 0), gaps)
+        whole = tuple((n - 1) * s + span for n, s, span in zip(x.shape[2:], steps, window.extent, strict=True))
+        y = Conv2dInputGrad(bare, groups, (x.shape[0], features, *whole)).apply(input, weight)
+        (ph, pw), (eh, ew) = sides, extra
+        y = constant_pad(y, (-pw, ew - pw, -ph, eh - ph))
     return y if bias is None else add(y, reshape(bias, (1, -1, 1, 1)))
 
 

@@ -114,6 +114,14 @@ CALLS = [
     "F.interpolate(x(1, 2, 4, 5), size=(4, 9), mode='bicubic', align_corners=True)",
     "F.interpolate(x(1, 2, 6), scale_factor=1.9)",
     "F.pixel_unshuffle(F.pixel_shuffle(x(2, 12, 3, 2), 2), 2)",
+    # grids
+    "F.affine_grid(x(2, 2, 3), (2, 1, 3, 4), align_corners=True)",
+    "F.affine_grid(x(2, 2, 3), t.Size((2, 1, 3, 4)), align_corners=False)",
+    "F.grid_sample(x(2, 3, 4, 5), x(2, 3, 2, 2), align_corners=False)",
+    "F.grid_sample(x(2, 3, 4, 5), x(2, 3, 2, 2), padding_mode='border', align_corners=True)",
+    "F.grid_sample(x(2, 3, 4, 5), x(2, 3, 2, 2) * 3, padding_mode='reflection', align_corners=False)",
+    "F.grid_sample(x(2, 3, 4, 5), x(2, 3, 2, 2) * 3, padding_mode='reflection', align_corners=True)",
+    "F.grid_sample(x(2, 3, 4, 5), x(2, 3, 2, 2).detach(), mode='nearest', align_corners=False)",
     # convolution
     "F.conv2d(x(2, 4, 7, 6), x(6, 2, 3, 2), x(6), stride=(2, 1), padding=(1, 0), dilation=(2, 1), groups=2)",
     "F.conv_transpose2d(x(2, 4, 3, 4), x(4, 3, 2, 3), x(6), stride=(3, 2), padding=1, output_padding=(2, 1), groups=2)",
