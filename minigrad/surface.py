@@ -61,7 +61,7 @@ TABLE: dict[str, dict[str, str]] = {
         "fo": "column_stack dstack hstack vstack",
     },
     "ops.draws": {
-        "i": "bernoulli cauchy exponential geometric log_normal normal random uniform",
+        "m": "bernoulli_ cauchy_ exponential_ geometric_ log_normal_ normal_ random_ uniform_",
     },
     "extras": {
         "f": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor ShortTensor "
@@ -78,6 +78,7 @@ TABLE: dict[str, dict[str, str]] = {
 
 # Other names of the same functions; the target may be one of the core's.
 ALIASES: dict[str, str] = {
+    "allclose": "allclose", "bernoulli": "creation.bernoulli", "equal": "equal", "multinomial": "creation.multinomial",
     "inverse": "linalg.inv", "pinverse": "linalg.pinv", "row_stack": "vstack", "trapz": "trapezoid",
     "unsafe_chunk": "chunk", "unsafe_split": "split", "unsafe_split_with_sizes": "split_with_sizes",
 }  # fmt: skip
