@@ -13,7 +13,7 @@ $(VENV)/made:
 	touch $@
 
 $(VENV)/train: $(VENV)/made $(SOURCES)
-	$(BIN)/pip install --quiet -e '.[data,viz,io]'
+	$(BIN)/pip install --quiet -e '.[data,viz]'
 	touch $@
 
 $(VENV)/test: $(VENV)/made $(SOURCES)
