@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,8 @@ def host_array(op: str, data: Any, wanted: Any = None) -> Array:
         return array if wanted is None else _checked_cast(array, wanted)
     if hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
         return host_array(op, np.asarray(data), wanted)
-    if isinstance(data, range):
-        data = list(data)
+    if isinstance(data, Sequence) and not isinstance(data, (list, tuple, str, bytes)):
+        data = list(data)  # a range, a deque
     if not isinstance(data, (list, tuple, bool, int, float, complex)):
         raise TypeError(
             f"{op}(): argument 'data' must be numbers, nested lists of numbers or an array, not {type(data).__name__}"
