@@ -55,7 +55,16 @@ def test_cases_are_minimal():
     assert [name for name, numbers in loose.items() if numbers] == []
 
 
-LADDER = ("im2col", "col2im", "conv2d", "conv2d_input_grad", "max_pool2d", "max_pool2d_grad", "F.conv2d", "F.max_pool2d")
+LADDER = (
+    "im2col",
+    "col2im",
+    "conv2d",
+    "conv2d_input_grad",
+    "max_pool2d",
+    "max_pool2d_grad",
+    "F.conv2d",
+    "F.max_pool2d",
+)
 
 
 @pytest.mark.parametrize("name", ["OverlapsOverwritten", "FillIgnored", "TrueConvolution", "WinnersOverwrite"])
