@@ -107,7 +107,7 @@ class NumpyBackend(Backend):
 
     def relu_grad(self, gy: Array, y: Array) -> Array:
         """gy where y > 0, else 0: the bits of gy under a mask of all ones or all zeros, ten times faster than np.where."""
-        if gy.dtype.kind != "f" or gy.shape != y.shape or not gy.ndim:
+        if gy.size < _SMALL or gy.dtype.kind != "f" or gy.shape != y.shape or not gy.ndim:
             return super().relu_grad(gy, y)
         bits = f"i{gy.dtype.itemsize}"
         mask = (y > _ZERO[gy.dtype.char]).astype(bits)
@@ -132,6 +132,7 @@ def _keep_freed_memory() -> None:
 
 _keep_freed_memory()
 
+_SMALL = 2048  # elements up to which one slow pass is quicker than four fast ones
 _ROOM = 2**20  # bytes of columns that are worked on at a time: about what a core's second cache holds
 
 

@@ -53,6 +53,7 @@ def main() -> None:
     torch.set_num_threads(1)
     print(f"minigrad {minigrad.__version__}, PyTorch {torch.__version__}; us per step, median of {args.repeats}")
     print(f"{'chain':<14}{'ours fwd':>10}{'bwd':>8}{'torch fwd':>11}{'bwd':>8}{'ratio':>8}")
+    total = [0.0, 0.0]
     for name, step in CHAINS.items():
         rows: dict[Any, list[tuple[float, float]]] = {minigrad: [], torch: []}
         for _ in range(args.repeats):
@@ -62,6 +63,9 @@ def main() -> None:
         print(
             f"{name:<14}{ours[0]:>10.2f}{ours[1]:>8.2f}{theirs[0]:>11.2f}{theirs[1]:>8.2f}{sum(ours) / sum(theirs):>8.2f}"
         )
+        total[0] += sum(ours)
+        total[1] += sum(theirs)
+    print(f"all chains: {total[0]:.1f} us, PyTorch {total[1]:.1f} us, ratio {total[0] / total[1]:.2f}")
 
 
 if __name__ == "__main__":
