@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import ShapeError
-from minigrad.ops.arithmetic import add, div, neg
+from minigrad.ops.arithmetic import add, div, neg, sub
 from minigrad.ops.base import Tensor, backend_of, wrap
+from minigrad.ops.elementwise import exp
 from minigrad.ops.extreme import logsumexp
 from minigrad.ops.index import gather
 from minigrad.ops.join import cat, stack
@@ -75,6 +76,11 @@ def ctc_loss(
     none = np.zeros((n, 2), bool)
     none[:, 1] = lengths == 0  # an empty target has one end only
     losses = neg(logsumexp(where(wrap(host(none)), _NEVER, last), 1))
+    # PyTorch's gradient takes every row of probabilities to add up to 1, which only a change of all of them can undo: it
+    # has exp(x) on top. Behind log_softmax that makes no difference.
+    inside = wrap(host((np.arange(steps)[:, None] < times)[:, :, None]))
+    total = sum(where(inside, exp(x), 0.0), (0, 2))
+    losses = add(losses, sub(total, total.detach()))
     impossible = wrap(losses.array > -_NEVER / 2)
     losses = where(impossible, 0.0 if zero_infinity else float("inf"), losses)
     if reduction == "none":

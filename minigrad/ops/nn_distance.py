@@ -13,6 +13,7 @@ from minigrad.ops.matmul import matmul
 from minigrad.ops.power import clamp
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import expand, permute, reshape
+from minigrad.ops.views import broadcast_tensors
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Tensor:
@@ -27,6 +28,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors along a dimension, which lengths below eps count as eps."""
+    x1, x2 = broadcast_tensors(x1, x2)
     size1, size2 = (_length(x, dim, eps) for x in (x1, x2))
     return sum(mul(div(x1, size1), div(x2, size2)), dim)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, backend_of
+from minigrad.ops.index import Scatter
 from minigrad.ops.shape import reshape, unsqueeze
 from minigrad.window import Window, pair, pool_out_size, pool_window
 
@@ -202,4 +203,6 @@ def max_unpool2d(
     where = indices.array
     if where.size and (int(where.min()) < 0 or int(where.max()) >= h * w):
         raise IndexError(f"Found an invalid max index: {int(where.max())} (output volumes are of size {h}x{w}")
-    return MaxPool2dGrad(where, (n, c, h, w)).apply(input)
+    # Overlapping windows may have found one cell twice: it takes the last value, not the sum.
+    places, values = where.reshape(n, c, oh * ow), reshape(input, (n, c, oh * ow))
+    return reshape(Scatter(places, 2, False).apply(input.new_zeros((n, c, h * w)), values), (n, c, h, w))

@@ -70,3 +70,21 @@ def test_drawing_from_a_tensor_of_chances() -> None:
     assert ours.bernoulli().tolist() == theirs.bernoulli().tolist()
     assert ours.bernoulli(0.25).tolist() == theirs.bernoulli(0.25).tolist()
     assert ours.allclose(ours + 1e-7) and ours.equal(ours.clone()) and not ours.equal(ours + 1)
+
+
+LIKE = {
+    "rand_like": lambda lib, t: lib.rand_like(t),
+    "randn_like": lambda lib, t: lib.randn_like(t),
+    "randint_like": lambda lib, t: lib.randint_like(t, 2, 9),
+    "randint_like float64": lambda lib, t: lib.randint_like(t, 9, dtype=lib.float64),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("draw", LIKE)
+def test_numbers_like_a_tensor_come_in_its_order(backend, draw: str, layout: str) -> None:
+    results = []
+    for lib in (minigrad, torch):
+        lib.manual_seed(3)
+        results.append(LIKE[draw](lib, LAYOUTS[layout](lib, lib.float32)).cpu().numpy())
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-5, atol=1e-6)
