@@ -29,10 +29,17 @@ MG_INLINE TapRange taps_inside(int64_t place, int64_t stride, int64_t padding, i
 template <class T>
 MG_INLINE void store_codes(uint8_t* to, Mask<T> winner, int64_t count) {
     const Bytes<T> bytes = __builtin_convertvector(winner, Bytes<T>);
-    if (count >= lanes<T>)
+    if (count >= lanes<T>) {
         __builtin_memcpy(to, &bytes, lanes<T>);
-    else
-        for (int64_t i = 0; i < count; ++i) to[i] = bytes[i];
+        return;
+    }
+#if defined(__AVX512BW__)
+    if constexpr (lanes<T> == 16) {
+        _mm_mask_storeu_epi8(to, __mmask16((1u << count) - 1), __m128i(bytes));
+        return;
+    }
+#endif
+    for (int64_t i = 0; i < count; ++i) to[i] = bytes[i];
 }
 
 // 2x2 windows side by side: columns are split by a shuffle. Rows of x are `step` apart.
