@@ -9,7 +9,7 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import mul
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of, cast, normal_axis, wrap
+from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of, cast, fitted, normal_axis, wrap
 from minigrad.ops.logic import where
 from minigrad.ops.shape import Slice, expand, pad, reshape
 
@@ -414,7 +414,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
                 f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.array.ndim} dimension(s)."
             )
         return where(mask, cast(value, input.array.dtype), input)
-    filled = wrap(backend_of(input.array).xp.asarray(value, dtype=input.array.dtype))
+    wanted = input.array.dtype
+    filled = wrap(backend_of(input.array).xp.asarray(fitted(value, wanted), dtype=wanted))
     return where(mask, filled, input)
 
 

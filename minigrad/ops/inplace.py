@@ -13,7 +13,7 @@ from minigrad import dtypes
 from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.autograd.graph import Duties
 from minigrad.errors import DtypeError, GraphError, ShapeError
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Variable, backend_of, cast, wrap
+from minigrad.ops.base import NUMBERS, Array, Grads, Nary, Tensor, Variable, backend_of, cast, fitted, wrap
 from minigrad.ops.index import SetItem, parse
 from minigrad.ops.logic import where
 
@@ -128,7 +128,9 @@ def setitem(target: Tensor, index: Any, value: Any) -> None:
     check_writable("setitem", target, recorded)
     xp = backend_of(target.array).xp
     if not isinstance(value, Variable):
-        value = wrap(xp.asarray(value, dtype=target.array.dtype))
+        wanted = target.array.dtype
+        plain = fitted(value, wanted) if value.__class__ in NUMBERS else value
+        value = wrap(xp.asarray(plain, dtype=wanted))
     value = cast(value, target.array.dtype)
     Duties.before_write()
     basic, advanced = parse(target, index)
@@ -206,13 +208,14 @@ class Overwrite(Nary):
 
 def fill(target: Tensor, value: Any) -> Tensor:
     """Every element set to one number."""
+    wanted = target.array.dtype
     if not isinstance(value, Variable):
-        value = wrap(backend_of(target.array).xp.full(target.array.shape, value, target.array.dtype))
+        value = wrap(backend_of(target.array).xp.full(target.array.shape, fitted(value, wanted), wanted))
     elif value.array.ndim:
         raise ShapeError(
             f"fill_ only supports 0-dimension value tensor but got tensor with {value.array.ndim} dimensions."
         )
-    return Overwrite().apply(target, cast(value, target.array.dtype).expand(target.array.shape))
+    return Overwrite().apply(target, cast(value, wanted).expand(target.array.shape))
 
 
 def zero(target: Tensor) -> Tensor:

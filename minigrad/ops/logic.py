@@ -17,6 +17,7 @@ from minigrad.ops.base import (
     backend_of,
     broadcast_error,
     cast,
+    fitted,
     wrap,
 )
 
@@ -287,5 +288,8 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Tensor:
     arrays = tuple(v.array if isinstance(v, Variable) else v for v in (input, other))
     wanted = dtypes.result_numpy(arrays)
     xp = backend_of(condition.array).xp
-    a, b = (cast(v, wanted) if isinstance(v, Variable) else xp.asarray(v, dtype=wanted) for v in (input, other))
+    a, b = (
+        cast(v, wanted) if isinstance(v, Variable) else xp.asarray(fitted(v, wanted), dtype=wanted)
+        for v in (input, other)
+    )
     return Where().apply(condition, a, b)

@@ -73,6 +73,8 @@ def _checked(op: str, a: Tensor, b: Tensor) -> None:
             raise TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(v).__name__}")
     if a.array.__class__ is not b.array.__class__:
         raise device_error(a.array, b.array)
+    if a.array.dtype.kind == "b":
+        raise DtypeError(f'{op}(): "{op}" not implemented for bool')
     if a.array.dtype != b.array.dtype and Mixed.low is None:
         raise DtypeError(
             f"{op}(): expected mat1 and mat2 to have the same dtype, but got: {dtypes.of(a.array)} != {dtypes.of(b.array)}"

@@ -78,8 +78,13 @@ class Clamp(Unary):
 
     def forward(self, x: Array) -> Array:
         xp = backend_of(x).xp
-        y = x if self.low is None else xp.maximum(x, x.dtype.type(self.low))
-        return y if self.high is None else xp.minimum(y, x.dtype.type(self.high))
+        try:
+            y = x if self.low is None else xp.maximum(x, x.dtype.type(self.low))
+            return y if self.high is None else xp.minimum(y, x.dtype.type(self.high))
+        except OverflowError:
+            raise ShapeError(
+                f"clamp(): a bound of [{self.low}, {self.high}] cannot be converted to type {dtypes.of(x)} without overflow"
+            ) from None
 
     def backward(self, gy: Tensor) -> Grads:
         (x,) = self.inputs
@@ -99,10 +104,13 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Limit every element to [min, max]; each bound may be a number, a tensor or None.
 
     Raises:
-        ShapeError: if both are None.
+        ShapeError: if both are None, or a bound does not fit into an integer type. DtypeError: for bools.
     """
     if min is None and max is None:
         raise ShapeError("clamp(): At least one of 'min' or 'max' must not be None")
+    bounds = [v.array if isinstance(v, Variable) else v for v in (min, max) if v is not None]
+    if dtypes.result_numpy((input.array, *bounds)).kind == "b" and (len(bounds) == 2 or bounds[0].__class__ is bool):
+        raise DtypeError('clamp(): "clamp" not implemented for bool')
     if isinstance(min, Variable) or isinstance(max, Variable):
         input = input if min is None else where(logical_or(ge(input, min), ne(input, input)), input, min)
         return input if max is None else where(logical_or(le(input, max), ne(input, input)), input, max)
