@@ -296,11 +296,12 @@ class CudaBackend(MultiTensor, Convolution, Backend):
             self.expect_faults()
         return loss, p
 
-    def cross_entropy_grad(self, gy: Array, p: Array, target: Array) -> Array:
+    def cross_entropy_grad(self, gy: Array, p: Array, target: Array, ignore_index: int | None = None) -> Array:
         """(p - onehot(target)) * gy. gy (N,), p (N, C), target (N,) -> (N, C)"""
         ready = [dense(a) for a in (gy, p, target)]
         gx = self._new(p.shape, p)
-        return self._each("kernels", "cross_entropy_grad", gx, *ready, gx, p.shape[1])
+        ignored = np.int64(NOBODY if ignore_index is None else ignore_index)
+        return self._each("kernels", "cross_entropy_grad", gx, *ready, gx, ignored, p.shape[1])
 
     # ------------------------------------------------------------------ sums over channels
 

@@ -150,11 +150,11 @@ extern "C" __global__ void cross_entropy(const Real* x, const long long* target,
     }
 }
 
-extern "C" __global__ void cross_entropy_grad(const Real* gy, const Real* p, const long long* target, Real* gx, Index classes,
-                                              Index total) {
+extern "C" __global__ void cross_entropy_grad(const Real* gy, const Real* p, const long long* target, Real* gx,
+                                              long long ignored, Index classes, Index total) {
     EACH(i, total) {
         const Index row = i / classes;
-        const Sum g = gy[row], v = Sum(p[i]) * g;
+        const Sum g = target[row] == ignored ? Sum(0) : Sum(gy[row]), v = Sum(p[i]) * g;
         gx[i] = Real(i - row * classes == target[row] ? v - g : v);
     }
 }

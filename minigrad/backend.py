@@ -25,7 +25,7 @@ class Backend:
     name: ClassVar[str] = ""  # what MINIGRAD_BACKEND calls it
     device: ClassVar[str] = "cpu"  # where its arrays live
     xp: Any = None  # an array namespace with NumPy's names
-    # Whether cross_entropy takes `ignore_index`, and reports classes out of range itself, as soon as a value is asked for:
+    # Whether cross_entropy and its gradient take `ignore_index`, and reports classes out of range itself, as soon as a value is asked for:
     # on a device a look at the targets would make every training step wait.
     reports_targets: ClassVar[bool] = False
     fuses: ClassVar[frozenset[str]] = frozenset()  # the fused sequences below that this backend makes faster

@@ -245,15 +245,16 @@ def test_cross_entropy_is_pytorch_s(cuda: Any, classes: int, dtype: str) -> None
     near(cuda.cross_entropy_grad(cuda.from_numpy(g), p, cuda.from_numpy(target)), tensor.grad, dtype)
 
 
-def test_an_ignored_class_has_no_loss_and_no_gradient(cuda: Any) -> None:
-    x, target = values(0, (4, 3), "float32"), np.array([2, -100, 0, -100])
+@pytest.mark.parametrize("ignored", [-100, 1])
+def test_an_ignored_class_has_no_loss_and_no_gradient(cuda: Any, ignored: int) -> None:
+    x, target = values(0, (4, 3), "float32"), np.array([2, ignored, 0, ignored])
     tensor = torch.tensor(x, requires_grad=True)
-    loss = F.cross_entropy(tensor, torch.tensor(target), reduction="none")
+    loss = F.cross_entropy(tensor, torch.tensor(target), ignore_index=ignored, reduction="none")
     loss.sum().backward()
     device = cuda.from_numpy(target)
-    got, p = cuda.cross_entropy(cuda.from_numpy(x), device, ignore_index=-100)
+    got, p = cuda.cross_entropy(cuda.from_numpy(x), device, ignore_index=ignored)
     near(got, loss.detach(), "float32")
-    near(cuda.cross_entropy_grad(cuda.xp.ones(4, "float32"), p, device), tensor.grad, "float32")
+    near(cuda.cross_entropy_grad(cuda.xp.ones(4, "float32"), p, device, ignored), tensor.grad, "float32")
     cuda.synchronize()
 
 
