@@ -28,8 +28,9 @@ from minigrad.ops.pool import avg_pool2d, max_pool2d
 from minigrad.registry import use_backend
 from minigrad.testing import oracles
 from minigrad.testing.cases import Family, Operands
-from minigrad.testing.families import activations, convolution, matrices, norm, pooling, rows
+from minigrad.testing.families import activations, convolution, fused, matrices, norm, pooling, rows
 from minigrad.testing.laws import VALUES, noise, same_bits
+from minigrad.testing.oracles.convolution import Undecided, decided_winners
 from minigrad.testing.tolerance import Expected
 from minigrad.testing.words import Law, LawBroken, NotApplicable, Oracle, Word
 
@@ -44,8 +45,12 @@ def _door(
     others: tuple[str, ...],
     function: Function,
     oracle: Oracle,
+    smooth_at: Callable[[Operands], bool] = lambda _: True,
 ) -> Word:
-    """A row of the table. `function` gets the tensors (None where an operand is), then the other operands."""
+    """A row of the table. `function` gets the tensors (None where an operand is), then the other operands.
+
+    smooth_at: whether operands are so far from kinks that finite differences mean something.
+    """
 
     def apply(*given: Any) -> Any:
         """The function; what its door refuses (no channels, one value to normalise) is no case."""
@@ -62,7 +67,7 @@ def _door(
     def prepared(backend: Backend, operands: Operands) -> tuple[Callable[..., Any], list[Any]]:
         """The function of its tensors alone, and those tensors, each of which requires a gradient."""
         arrays = [operands[n] for n in tensors]
-        if any(a is not None and not a.size for a in arrays):
+        if any(a is not None and not a.size for a in arrays) or not smooth_at(operands):
             raise NotApplicable
         rest = [operands[n] for n in others]
         made = [tensor(a, requires_grad=True) for a in arrays if a is not None]
@@ -137,6 +142,22 @@ def _conv2d(x: Any, w: Any, b: Any, window: Any, groups: int) -> Any:
     return conv2d(x, w, b, window.stride, window.padding, window.dilation, groups)
 
 
+def _conv_relu_pool(x: Any, w: Any, b: Any, window: Any, groups: int, pool: Any) -> Any:
+    """What an engine may fuse into one kernel, and must differentiate as if it had not."""
+    return max_pool2d(relu(_conv2d(x, w, b, window, groups)), pool.kernel, pool.stride, pool.padding, 1, pool.ceil_mode)
+
+
+def _decided(operands: Operands) -> bool:
+    """Whether every maximum is clear by far more than the step of finite differences."""
+    y = oracles.conv2d(*(operands[name] for name in ("x", "w", "b", "window", "groups")))
+    margin = np.full(y.value.shape, 1e-4 / np.finfo(np.float64).eps)
+    try:
+        decided_winners(Expected(y.value, margin), operands["pool"], np.float64)
+    except Undecided:
+        return False
+    return True
+
+
 def _max_pool2d(x: Any, window: Any) -> Any:
     return max_pool2d(x, window.kernel, window.stride, window.padding, window.dilation, window.ceil_mode)
 
@@ -177,6 +198,15 @@ WORDS = (
         ("window", "count_include_pad", "divisor"),
         _avg_pool2d,
         oracles.avg_pool2d,
+    ),
+    _door(
+        "F.max_pool2d(F.relu(F.conv2d))",
+        fused.FAMILY,
+        ("x", "w", "b"),
+        ("window", "groups", "pool"),
+        _conv_relu_pool,
+        lambda *operands: oracles.conv2d_relu_max_pool2d(*operands)[0],
+        _decided,
     ),
     _door("F.linear", matrices.FAMILY, ("x", "w", "bias"), (), linear, oracles.linear),
     _door("F.relu", activations.FAMILY, ("x",), (), relu, oracles.relu),
