@@ -101,7 +101,7 @@ class Launcher:
         wide: bool,
         kernel: int = 0,
     ) -> None:
-        """Launch a kernel; Python integers become indices of the width asked for, a Geometry its struct, None a null."""
+        """Launch a kernel: Python integers become indices of the right width, a Geometry its struct, None a null."""
         index = np.int64 if wide else np.int32
         ready = []
         for a in args:
