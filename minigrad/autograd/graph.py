@@ -138,6 +138,7 @@ class Op:
     keeps_output: ClassVar[bool] = False  # backward reads the output
     fresh: ClassVar[bool] = True  # backward's results are new arrays, or the incoming gradient itself
     outputs: ClassVar[int] = 1
+    torch_name: ClassVar[str] = ""
 
     inputs: Any  # Variables and plain numbers; None once freed
     edges: tuple[Any, ...]  # per input: the node that made it, the leaf itself, or None
@@ -159,8 +160,8 @@ class Op:
 
     @property
     def name(self) -> str:
-        """What messages call this op."""
-        return type(self).__name__
+        """What messages call this op: PyTorch's name for it where that is another."""
+        return self.torch_name or type(self).__name__
 
     def record(self, inputs: tuple[Any, ...], results: tuple[Variable, ...]) -> None:
         """Put this op into the graph between its inputs and results.

@@ -21,6 +21,7 @@ class Conv2d(Nary):
     """x (N, C, H, W), w (F, C/groups, KH, KW), b (F,) or None -> (N, F, OH, OW)"""
 
     __slots__ = ("groups", "window")
+    torch_name = "Convolution"
     precision = "low"
 
     def __init__(self, window: Window, groups: int) -> None:

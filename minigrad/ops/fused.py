@@ -222,6 +222,11 @@ class FusedConv2d(FusedOp):
 
     __slots__ = ("groups", "pool", "window")
 
+    @property
+    def name(self) -> str:
+        """The last step's name."""
+        return "MaxPool2DWithIndices" if self.pool is not None else "Relu" if self.relu else "Convolution"
+
     def __init__(self, window: Window, groups: int, relu: bool = False, pool: Window | None = None) -> None:
         super().__init__(relu)
         self.window, self.groups, self.pool = window, groups, pool
@@ -274,6 +279,11 @@ class FusedLinear(FusedOp):
     """linear, or linear + relu."""
 
     __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The last step's name."""
+        return "Relu" if self.relu else "Addmm"
 
     def forward(self, x: Array, w: Array, b: Array | None) -> Array:
         if not self.relu:

@@ -46,6 +46,7 @@ class Linear(Nary):
     """x @ w.T + b: x (M, I), w (O, I), b (O,) or None -> (M, O)"""
 
     __slots__ = ()
+    torch_name = "Addmm"
     precision = "low"
 
     def forward(self, x: Array, w: Array, b: Array | None) -> Array:

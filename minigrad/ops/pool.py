@@ -18,6 +18,7 @@ class MaxPool2d(Nary):
     """(N, C, H, W) -> y (N, C, OH, OW) and the winners' places in the plane, int64."""
 
     __slots__ = ("shape", "window")
+    torch_name = "MaxPool2DWithIndices"
     keeps = False
 
     def __init__(self, window: Window) -> None:
