@@ -350,18 +350,22 @@ def randperm(
 
 def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
     """rand in the shape, dtype and device of a tensor."""
-    return rand(
-        input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
-    )
+    from minigrad.random import distributions, layout
+
+    wanted = _floating("rand_like", dtype or input.dtype)
+    numbers = layout.filled_like(input.array, lambda shape, _: distributions.uniform(shape, dtype=wanted))
+    return _drawn(numbers, device or input.device, requires_grad)
 
 
 def randn_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
 ) -> Tensor:
     """randn in the shape, dtype and device of a tensor."""
-    return randn(
-        input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
-    )
+    from minigrad.random import distributions, layout
+
+    wanted = _floating("randn_like", dtype or input.dtype)
+    draw = lambda shape, plain: distributions.normal(shape, dtype=wanted, contiguous=plain)
+    return _drawn(layout.filled_like(input.array, draw), device or input.device, requires_grad)
 
 
 def randint_like(
@@ -372,17 +376,15 @@ def randint_like(
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """randint in the shape, dtype and device of a tensor."""
-    low, high = (0, low) if high is None else (low, high)
-    return randint(
-        low,
-        high,
-        input.array.shape,
-        dtype=dtype or input.dtype,
-        device=device or input.device,
-        requires_grad=requires_grad,
-    )
+    from minigrad.random import integers, layout
+
+    first, last = (0, low) if high is None else (low, high)
+    wanted = dtypes.as_numpy(dtype or input.dtype, "randint_like")
+    numbers = layout.filled_like(input.array, lambda shape, _: integers.randint(shape, first, last, wanted))
+    return _drawn(numbers, device or input.device, requires_grad)
 
 
 def normal(
