@@ -60,9 +60,11 @@ struct Job {
     }
 };
 
-// One worker's letter box. The ticket counts the letters; a worker sleeps only after it has said so.
+// One worker's letter box. A part that lies in it still unread may be taken back: on a busy machine the
+// caller then does it sooner than the worker would have woken.
 struct alignas(64) Worker {
-    std::atomic<uint32_t> ticket{0};
+    enum State : int { idle, posted, taken };
+    std::atomic<int> state{idle};
     std::atomic<bool> asleep{false};
     Job* job = nullptr;
     int part = 0;
@@ -72,24 +74,32 @@ struct alignas(64) Worker {
     void post(Job* next, int which) {
         job = next;
         part = which;
-        ticket.fetch_add(1);
+        state.store(posted);
         if (asleep.load()) {
             { std::lock_guard<std::mutex> lock(mutex); }
             wake.notify_one();
         }
     }
 
+    // True: whoever asked has the part now, and nobody else.
+    bool move(State to) {
+        int expected = posted;
+        return state.compare_exchange_strong(expected, to);
+    }
+
     void work() {
-        for (uint32_t seen = 0;; ++seen) {
-            const auto posted = [&] { return ticket.load() != seen; };
-            if (!spin(posted)) {
+        const auto letter = [&] { return state.load() == posted; };
+        for (;;) {
+            if (!spin(letter)) {  // sleeps only after it has said so
                 std::unique_lock<std::mutex> lock(mutex);
                 asleep.store(true);
-                wake.wait(lock, posted);
+                wake.wait(lock, letter);
                 asleep.store(false);
             }
+            if (!move(taken)) continue;
             Job* mine = job;
             mine->run(part);
+            state.store(idle);
             mine->pending.fetch_sub(1);  // the last touch: the caller may now leave
         }
     }
@@ -160,6 +170,11 @@ void run_parallel(int64_t count, int64_t grain, Body body, void* context) {
     for (int part = 1; part < parts; ++part) pool->workers[part - 1]->post(&job, part);
     inside = true;
     job.run(0);
+    for (int part = parts - 1; part > 0; --part)
+        if (pool->workers[part - 1]->move(Worker::idle)) {
+            job.run(part);
+            job.pending.fetch_sub(1);
+        }
     inside = false;
     const auto finished = [&] { return job.pending.load() == 0; };
     while (!spin(finished)) std::this_thread::yield();
