@@ -45,6 +45,15 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("backend", infos, ids=[info.name for info in infos], indirect=True)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """The summary says once why a backend was skipped, and how often: not once per test."""
+    report = yield
+    if report.when == "setup" and report.skipped and "backend" in item.fixturenames:
+        report.longrepr = (__file__, None, report.longrepr[2])
+    return report
+
+
 @pytest.fixture
 def backend(request):
     """A backend, active for the length of the test."""
