@@ -11,7 +11,7 @@ from minigrad import dtypes
 from minigrad.creation import empty, tensor
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.func import vmap as vmap
-from minigrad.tensor import Size, Tensor
+from minigrad.tensor import Size, Tensor, make
 
 
 def _typed(kind: dtypes.dtype, name: str) -> Callable[..., Tensor]:
@@ -114,3 +114,87 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 def are_deterministic_algorithms_enabled() -> bool:
     """All algorithms are deterministic."""
     return True
+
+
+# ---------------------------------------------------------------------- methods that scripts call and that have little to do
+
+
+def ndimension(input: Tensor) -> int:
+    """How many dimensions."""
+    return input.ndim
+
+
+def pin_memory(input: Tensor, device: Any = None) -> Tensor:
+    """The tensor itself: memory is not pinned here."""
+    return input
+
+
+def is_pinned(input: Tensor, device: Any = None) -> bool:
+    """Memory is not pinned here."""
+    return False
+
+
+def share_memory_(input: Tensor) -> Tensor:
+    """The tensor itself: processes do not share tensors here."""
+    return input
+
+
+def real(input: Tensor) -> Tensor:
+    """The real part: of real numbers, the tensor itself."""
+    return input if input.array.dtype.kind != "c" else make(input.array.real)
+
+
+def conj(input: Tensor) -> Tensor:
+    """The complex conjugate: of real numbers, the tensor itself."""
+    return input if input.array.dtype.kind != "c" else make(input.array.conj())
+
+
+def adjoint(input: Tensor) -> Tensor:
+    """The conjugate transpose of matrices."""
+    return conj(input.transpose(-2, -1))
+
+
+def is_cpu(input: Tensor) -> bool:
+    """Whether the elements live on the host."""
+    return input.device.type == "cpu"
+
+
+def is_sparse(input: Tensor) -> bool:
+    """Every tensor here is dense."""
+    return False
+
+
+def is_quantized(input: Tensor) -> bool:
+    """No tensor here is quantised."""
+    return False
+
+
+def itemsize(input: Tensor) -> int:
+    """Bytes per element."""
+    return input.element_size()
+
+
+def nbytes(input: Tensor) -> int:
+    """Bytes of all elements."""
+    return input.element_size() * input.numel()
+
+
+def mH(input: Tensor) -> Tensor:
+    """The conjugate transpose of matrices."""
+    return adjoint(input)
+
+
+def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
+    """U, S, V with input = U @ diag(S) @ V.T, in the order of torch.svd (torch.linalg.svd returns V transposed)."""
+    from minigrad.ops import linalg
+
+    u, s, vh = linalg.svd(input, not some)
+    return u, s, vh.transpose(-2, -1)
+
+
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """Flat indices as one index per dimension of a shape."""
+    from minigrad.registry import backend_of
+
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    return tuple(make(v) for v in backend_of(indices.array).xp.unravel_index(indices.array, sizes))

@@ -14,6 +14,7 @@ from minigrad.ops import extreme as _extreme
 from minigrad.ops import reduce as _reduce
 from minigrad.ops.base import Tensor, backend_of, cast, normal_axes, wrap
 from minigrad.ops.logic import where
+from minigrad.ops.power import clamp
 from minigrad.ops.shape import expand
 
 
@@ -146,7 +147,7 @@ def var(
     squares = _reduce.sum(distance * distance, dim, keepdim)
     if not keepdim:
         count = count.reshape(squares.array.shape)
-    return squares / pointwise.clamp(count - correction, min=0)
+    return squares / clamp(count - correction, min=0)
 
 
 def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, **options: Any) -> Tensor:
@@ -174,7 +175,7 @@ def normalize(
 ) -> Tensor:
     """What the mask shows, divided by its norm; 0 elsewhere."""
     size = norm(input, ord, dim, keepdim=True, dtype=dtype, mask=mask)
-    return _prepared(input, mask, 0, dtype) / pointwise.clamp(size, min=eps)
+    return _prepared(input, mask, 0, dtype) / clamp(size, min=eps)
 
 
 def logsumexp(input: Tensor, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:

@@ -7,6 +7,7 @@ A new operation is one function, as a rule in `minigrad/ops`, and one word here.
 
     f  minigrad.f(input, ...)      o  the same with out=
     m  Tensor.f(...)               i  Tensor.f_(...), in place
+    p  Tensor.f, a property
 """
 
 from __future__ import annotations
@@ -64,15 +65,20 @@ TABLE: dict[str, dict[str, str]] = {
         "m": "bernoulli_ cauchy_ exponential_ geometric_ log_normal_ normal_ random_ uniform_",
     },
     "extras": {
+        "fm": "adjoint conj is_nonzero is_pinned real svd",
+        "m": "ndimension pin_memory share_memory_",
+        "p": "is_cpu is_quantized is_sparse itemsize mH nbytes",
         "f": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor ShortTensor "
-        "are_deterministic_algorithms_enabled broadcast_shapes compile is_complex is_nonzero result_type "
-        "scalar_tensor set_default_device set_default_tensor_type set_float32_matmul_precision typename "
+        "are_deterministic_algorithms_enabled broadcast_shapes compile is_complex result_type "
+        "scalar_tensor set_default_device set_default_tensor_type set_float32_matmul_precision typename unravel_index "
         "use_deterministic_algorithms vmap",
+    },
+    "ops.shape_inplace": {
+        "m": "fill_diagonal_ squeeze_ t_ transpose_ unsqueeze_",
     },
     "ops.writes": {
         "fm": "as_strided_scatter diagonal_scatter select_scatter slice_scatter",
-        "fmi": "index_copy index_put index_reduce masked_scatter scatter_reduce",
-        "mi": "put",
+        "fmi": "index_copy index_put index_reduce masked_scatter put scatter_reduce",
     },
 }
 
@@ -82,6 +88,24 @@ ALIASES: dict[str, str] = {
     "inverse": "linalg.inv", "pinverse": "linalg.pinv", "row_stack": "vstack", "trapz": "trapezoid",
     "unsafe_chunk": "chunk", "unsafe_split": "split", "unsafe_split_with_sizes": "split_with_sizes",
 }  # fmt: skip
+
+
+# What stands in nn.functional and is also a function of minigrad itself, as in PyTorch.
+DOORS = (
+    "adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear celu celu_ conv1d conv3d "
+    "conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity dropout feature_alpha_dropout group_norm hardshrink "
+    "layer_norm max_pool1d max_pool3d pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu rms_norm rrelu selu selu_ "
+    "threshold threshold_"
+)
+ALIASES.update({name: f"nn.functional.{name}" for name in DOORS.split()})
+
+# In-place methods that PyTorch has as functions, too.
+IN_PLACE_FUNCTIONS = (
+    "abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_ ceil_ clamp_ "
+    "clamp_max_ clamp_min_ clip_ cos_ cosh_ deg2rad_ detach_ erf_ erfc_ exp_ exp2_ expm1_ fill_ fix_ floor_ frac_ gcd_ i0_ "
+    "index_put_ lcm_ ldexp_ log_ log10_ log1p_ log2_ logit_ nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ round_ "
+    "rsqrt_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ xlogy_ zero_"
+)
 
 
 class Entry(NamedTuple):
@@ -109,6 +133,8 @@ def function(name: str) -> Any:
     if name in ALIASES:
         module, _, target = f"minigrad.{ALIASES[name]}".rpartition(".")
         return getattr(import_module(module), target)
+    if name in IN_PLACE_FUNCTIONS.split():
+        return getattr(import_module("minigrad.tensor").Tensor, name)
     entry = ENTRIES.get(name)
     if entry is None or "f" not in entry.forms:
         return None
@@ -119,6 +145,7 @@ def function(name: str) -> Any:
 def functions() -> Iterator[str]:
     """The names of all functions that the table adds to minigrad."""
     yield from ALIASES
+    yield from IN_PLACE_FUNCTIONS.split()
     for name, (_, forms) in ENTRIES.items():
         if "f" in forms:
             yield name
@@ -127,12 +154,12 @@ def functions() -> Iterator[str]:
 def methods() -> Iterator[str]:
     """The names of all methods that the table adds to Tensor, in-place forms included."""
     for name, (_, forms) in ENTRIES.items():
-        if "m" in forms:
+        if "m" in forms or "p" in forms:
             yield name
         if "i" in forms:
             yield f"{name}_"
     for alias, name in ALIASES.items():
-        if name not in ENTRIES or "m" in ENTRIES[name].forms:
+        if not name.startswith("nn.") and (name not in ENTRIES or "m" in ENTRIES[name].forms):
             yield alias
 
 
@@ -141,7 +168,7 @@ def method(name: str) -> Any:
     if name in ALIASES:
         return function(name)
     if name in ENTRIES:
-        return operation(name)
+        return property(operation(name)) if "p" in ENTRIES[name].forms else operation(name)
     return inplace(name, operation(name[:-1]))
 
 
@@ -156,7 +183,7 @@ class Later:
     def __get__(self, instance: Any, owner: type) -> Any:
         found = method(self.name)
         setattr(self.owner, self.name, found)
-        return found if instance is None else found.__get__(instance, owner)
+        return found.__get__(instance, owner) if instance is not None else found
 
 
 def hang_on(cls: type) -> None:

@@ -18,6 +18,8 @@ NAMES = sorted(surface.ENTRIES)
 def test_every_form_exists(name):
     forms = surface.ENTRIES[name].forms
     assert ("f" in forms) == callable(getattr(minigrad, name, None))
+    if "p" in forms:
+        assert isinstance(getattr(minigrad.Tensor, name), property)
     if "m" in forms:
         assert callable(getattr(minigrad.Tensor, name))
     if "i" in forms:
