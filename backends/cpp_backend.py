@@ -9,10 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.backend import Array, Shape
+from minigrad.errors import BackendError
 from minigrad.window import Window
 
-from . import _cpp
 from .numpy_backend import NumpyBackend
+
+try:
+    from . import _cpp
+except ImportError as error:  # pragma: no cover - an installation without the extension
+    raise BackendError(
+        f"its extension module does not load ({error}): minigrad was installed without a working C++17 compiler, or for another "
+        "Python; install one and run `pip install --force-reinstall --no-deps minigrad`"
+    ) from error
 
 
 class CppBackend(NumpyBackend):

@@ -118,9 +118,8 @@ def get_backend(name: str) -> Backend:
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and (error.name or "") == "minigrad.backends":
             raise BackendError(f"backend {name!r} cannot be loaded: {_source_tree_hint()}") from error
-        raise BackendError(
-            f"backend {name!r} cannot be loaded from {points[name].value!r}: {type(error).__name__}: {error}"
-        ) from error
+        why = str(error) if isinstance(error, BackendError) else f"{type(error).__name__}: {error}"
+        raise BackendError(f"backend {name!r} cannot be loaded from {points[name].value!r}: {why}") from error
     try:
         _loaded[name] = check_class(name, cls)()
     except BackendError:

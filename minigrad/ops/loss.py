@@ -51,9 +51,10 @@ class CrossEntropyGrad(Nary):
         self.target, self.probabilities, self.ignored = target, probabilities, ignored
 
     def forward(self, gy: Array, x: Array) -> Array:
+        backend: Any = backend_of(x)
         if self.ignored is None:
-            return backend_of(x).cross_entropy_grad(gy, self.probabilities, self.target)
-        return backend_of(x).cross_entropy_grad(gy, self.probabilities, self.target, ignore_index=self.ignored)
+            return backend.cross_entropy_grad(gy, self.probabilities, self.target)
+        return backend.cross_entropy_grad(gy, self.probabilities, self.target, ignore_index=self.ignored)
 
     def backward(self, ggx: Tensor) -> Grads:
         gy, x = self.inputs
