@@ -12,6 +12,7 @@ from minigrad.ops.base import Array, Grads, Nary, Tensor, backend_of, wrap
 from minigrad.ops.join import cat, chunk, stack
 from minigrad.ops.matmul import linear
 from minigrad.ops.nn_dropout import dropout
+from minigrad.ops.nn_lstm import LSTMSequence
 from minigrad.ops.shape import narrow
 
 
@@ -152,6 +153,11 @@ def _direction(
 
     sizes[t] sequences have a step t; the longest stand first, so those that end are always the last rows.
     """
+    if step is _lstm_step and len(weights) == 4 and sizes[-1] == sizes[0]:
+        gates = linear(x, weights[0], weights[2])
+        gates = gates if weights[3] is None else add(gates, weights[3])
+        y, h, c = LSTMSequence(range(len(sizes))[:: -1 if reverse else 1]).apply(gates, *state, weights[1])
+        return y, (h, c)
     inputs = parts(linear(x, weights[0], weights[2]), sizes, 0)  # of all steps, computed at once
     outputs: list[Any] = [None] * len(sizes)
     first = state

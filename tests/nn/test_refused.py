@@ -102,7 +102,7 @@ REFUSED = [
     ("F.max_pool3d(t.ones(2), 2)", ""),
     ("F.adaptive_avg_pool2d(t.ones(2), 2)", ""),
     ("F.adaptive_avg_pool2d(t.ones(1, 2, 2), (1, 2, 3))", ""),
-    ("F.adaptive_avg_pool2d(t.ones(1, 1, 2, 0), 1)", "non-zero size for non-batch dimensions"),
+    ("F.adaptive_avg_pool2d(t.ones(1, 1, 2, 0), 2)", "non-zero size for non-batch dimensions"),
     (
         "F.interpolate(t.ones(1, 1, 2, 2), (1, 2, 3))",
         "Input and output must have the same number of spatial dimensions",
