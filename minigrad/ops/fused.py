@@ -359,8 +359,9 @@ def max_pool2d(
     plan = None if return_indices else absorbable(input)
     if plan is not None and _poolable(plan):
         window = pool.checked_window("max_pool2d", plan.shape, kernel_size, stride, padding, dilation, ceil_mode)
-        op = FusedConv2d(plan.op.window, plan.op.groups, True, window)  # type: ignore[attr-defined]
-        return plan.then(op, (*plan.shape[:2], *window.out_size(*plan.shape[2:])))
+        if not window.can_miss(*plan.shape[2:]):
+            op = FusedConv2d(plan.op.window, plan.op.groups, True, window)  # type: ignore[attr-defined]
+            return plan.then(op, (*plan.shape[:2], *window.out_size(*plan.shape[2:])))
     return pool.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
