@@ -39,7 +39,7 @@ test: lint test-sanitizers
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 bench: $(VENV)/test
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py --write
 
 bench-gpu: $(VENV)/test
 	$(BIN)/python benchmarks/gpu.py

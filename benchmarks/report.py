@@ -71,7 +71,29 @@ def write(
         "",
     ]
     (root / "BENCHMARKS.md").write_text("\n".join(lines))
+    readme(root / "README.md", table, memory_row, targets)
     plot(root / "docs" / "images" / "benchmarks.png", table)
+
+
+def readme(path: Path, table: Any, memory_row: str, targets: Any) -> None:
+    """The promised figures, between the two marks in the README."""
+    rows = [
+        "| time per step, ms, 2 threads | minigrad cpp | PyTorch's best | ratio |",
+        "|---|---:|---:|---:|",
+    ]
+    for label, found in table:
+        if label in targets:
+            best = min(v for s, v in found.items() if s.startswith("PyTorch"))
+            ours = found["minigrad cpp"]
+            rows.append(f"| {label} | {ours:.2f} | {best:.2f} | **{ours / best:.2f}** |")
+    cells = [c.strip() for c in memory_row.strip("|").split("|")]
+    rows.append(f"| {cells[0]} | {cells[1]} | {min(float(cells[3]), float(cells[4])):.0f} | {cells[6]} |")
+    text = path.read_text()
+    start = text.index("<!-- figures")
+    head = text[: text.index("-->", start) + 3]
+    tail = text[text.index("<!-- end of figures -->") :]
+    closing = f"{machine()}. All of it: [BENCHMARKS.md](BENCHMARKS.md), made by `make bench`."
+    path.write_text("\n".join([head, *rows, "", closing, tail]))
 
 
 def plot(path: Path, table: Any) -> None:
