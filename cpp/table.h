@@ -41,7 +41,8 @@ struct Kernels {
     // The gradient of the pooled convolution before ReLU and pooling, (N, F, OH, OW)
     void (*pool_relu_grad)(const PoolShape&, const T* gy, const T* y, const uint8_t* codes, T* g);
     // Filters' and bias' gradients straight from the winners; false if this shape is better done in two steps
-    bool (*conv_relu_pool_weight_grad)(const ConvShape&, const PoolShape&, const T* gy, const T* y, const uint8_t* codes, const T* x, T* gw, T* gb);
+    bool (*conv_relu_pool_weight_grad)(const ConvShape&, const PoolShape&, const T* gy, const T* y, const uint8_t* codes, const T* x, T* gw,
+                                       T* gb);
 
     void (*max_pool)(const PoolShape&, const T* x, T* y, int64_t* indices);
     void (*max_pool_grad)(int64_t planes, int64_t in, int64_t out, const T* gy, const int64_t* indices, T* gx);

@@ -194,7 +194,8 @@ py::object winners_weight_grad(py::handle gy, py::handle y, py::handle codes, py
         Output<T> gb{ws[0]};
         bool done = false;
         without_gil([&] {
-            done = kernels<T>().conv_relu_pool_weight_grad(f.conv, f.pool, gradient.data, value.data, code.data, image.data, gw.data, gb.data);
+            done = kernels<T>().conv_relu_pool_weight_grad(f.conv, f.pool, gradient.data, value.data, code.data, image.data, gw.data,
+                                                           gb.data);
         });
         return done ? py::object(py::make_tuple(gw.array, gb.array)) : not_here();
     });

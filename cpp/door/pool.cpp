@@ -24,7 +24,9 @@ py::object max_pool2d(py::handle x, py::handle window) {
 }
 
 bool is_int64(py::handle h) {
-    return is_array(h) && py::reinterpret_borrow<py::array>(h).dtype().kind() == 'i' && py::reinterpret_borrow<py::array>(h).itemsize() == 8;
+    if (!is_array(h)) return false;
+    const auto dtype = py::reinterpret_borrow<py::array>(h).dtype();
+    return dtype.kind() == 'i' && dtype.itemsize() == 8;
 }
 
 py::object max_pool2d_grad(py::handle gy, py::handle indices, py::handle x_shape) {
@@ -79,7 +81,8 @@ py::object avg_pool2d_grad(py::handle gy, py::handle x_shape, py::handle window,
         const WindowArgument win = read_window(window);
         PoolShape s = {xs[0] * xs[1], xs[2], xs[3], 0, 0, win.shape};
         out_size(win, s.h, s.w, s.oh, s.ow);
-        require(gradient.shape() == std::vector<int64_t>{xs[0], xs[1], s.oh, s.ow}, "avg_pool2d_grad: gy has another shape than the output");
+        require(gradient.shape() == std::vector<int64_t>{xs[0], xs[1], s.oh, s.ow},
+                "avg_pool2d_grad: gy has another shape than the output");
         Output<T> gx(xs);
         if (s.planes) without_gil([&] { kernels<T>().avg_pool_grad(s, count_pad, divisor, gradient.data, gx.data); });
         return gx.array;

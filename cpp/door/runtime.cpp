@@ -88,8 +88,8 @@ py::array make_array(py::handle dtype, const int64_t* shape, int ndim, int64_t i
         if (!fits) throw std::bad_alloc();
         block = arena_take(size_t(bytes));
     } catch (const std::bad_alloc&) {
-        const std::string what = "can't allocate memory: you tried to allocate " + (fits ? std::to_string(bytes) : std::string("over 2**63")) +
-                                 " bytes for shape " + shape_text(shape, ndim);
+        const std::string size = fits ? std::to_string(bytes) : "over 2**63";
+        const std::string what = "can't allocate memory: you tried to allocate " + size + " bytes for shape " + shape_text(shape, ndim);
         PyErr_SetString(PyExc_MemoryError, what.c_str());
         throw py::error_already_set();
     }
@@ -195,7 +195,8 @@ void add_runtime(py::module_& m) {
         int64_t job = which;
         without_gil([&] {
             run_parallel(count, 1, [](void* bad, int64_t begin, int64_t end) {
-                if (*static_cast<int64_t*>(bad) >= begin && *static_cast<int64_t*>(bad) < end) throw std::runtime_error("raised in a worker");
+                const int64_t item = *static_cast<int64_t*>(bad);
+                if (item >= begin && item < end) throw std::runtime_error("raised in a worker");
             }, &job);
         });
     });

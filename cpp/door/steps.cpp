@@ -30,6 +30,18 @@ struct TensorList {
     T* const* pointers() { return data.data(); }
 };
 
+// A list that may be None: then there are no arrays, and the kernel gets no pointers.
+template <class T>
+struct OptionalTensorList : TensorList<T> {
+    bool there;
+
+    OptionalTensorList(const py::object& arrays, const std::vector<int64_t>& sizes)
+        : TensorList<T>(arrays.is_none() ? py::list() : py::cast<py::list>(arrays), arrays.is_none() ? std::vector<int64_t>() : sizes, true),
+          there(!arrays.is_none()) {}
+
+    T* const* pointers() { return there ? this->data.data() : nullptr; }
+};
+
 std::vector<int64_t> sizes_of(const py::list& arrays) {
     std::vector<int64_t> sizes;
     for (py::handle h : arrays) sizes.push_back(is_array(h) ? int64_t(py::reinterpret_borrow<py::array>(h).size()) : 0);
@@ -45,10 +57,10 @@ bool sgd_step(const py::list& params, const py::list& grads, const py::object& b
     const auto run = [&](auto t) -> bool {
         using T = decltype(t);
         TensorList<T> p(params, sizes, true), g(grads, sizes, false);
-        TensorList<T> b(buffers.is_none() ? py::list() : py::cast<py::list>(buffers), buffers.is_none() ? std::vector<int64_t>() : sizes, true);
+        OptionalTensorList<T> b(buffers, sizes);
         if (!p.usable || !g.usable || !b.usable) return false;
         without_gil([&] {
-            kernels<T>().sgd_step(step, int64_t(sizes.size()), sizes.data(), p.pointers(), g.pointers(), buffers.is_none() ? nullptr : b.pointers());
+            kernels<T>().sgd_step(step, int64_t(sizes.size()), sizes.data(), p.pointers(), g.pointers(), b.pointers());
         });
         return true;
     };
@@ -59,17 +71,17 @@ bool sgd_step(const py::list& params, const py::list& grads, const py::object& b
 bool adam_step(const py::list& params, const py::list& grads, const py::list& means, const py::list& squares, const py::object& largest,
                int64_t step, double lr, double beta1, double beta2, double eps, double weight_decay, bool decoupled, bool maximize) {
     if (params.empty()) return true;
-    const AdamStep o = {lr,  beta1, beta2, eps, weight_decay, 1 - std::pow(beta1, double(step)), std::sqrt(1 - std::pow(beta2, double(step))),
-                        decoupled, maximize};
+    const double correct1 = 1 - std::pow(beta1, double(step)), correct2 = 1 - std::pow(beta2, double(step));
+    const AdamStep o = {lr, beta1, beta2, eps, weight_decay, correct1, std::sqrt(correct2), decoupled, maximize};
     const auto sizes = sizes_of(params);
     const auto run = [&](auto t) -> bool {
         using T = decltype(t);
         TensorList<T> p(params, sizes, true), g(grads, sizes, false), m(means, sizes, true), s(squares, sizes, true);
-        TensorList<T> l(largest.is_none() ? py::list() : py::cast<py::list>(largest), largest.is_none() ? std::vector<int64_t>() : sizes, true);
+        OptionalTensorList<T> l(largest, sizes);
         if (!p.usable || !g.usable || !m.usable || !s.usable || !l.usable) return false;
         without_gil([&] {
             kernels<T>().adam_step(o, int64_t(sizes.size()), sizes.data(), p.pointers(), g.pointers(), m.pointers(), s.pointers(),
-                                   largest.is_none() ? nullptr : l.pointers());
+                                   l.pointers());
         });
         return true;
     };

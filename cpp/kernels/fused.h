@@ -84,7 +84,8 @@ void pool_relu_grad(const PoolShape& s, const T* gy, const T* y, const uint8_t* 
                         const Mask<T> tap = __builtin_convertvector(bytes, Mask<T>);
                         const Vec<T> gain = select<T>(load_some(value + at, count) > Vec<T>{}, load_some(from + at, count), Vec<T>{});
                         for (int half = 0; half < 2; ++half) {
-                            const Vec<T> left = select<T>(tap == 2 * half, gain, Vec<T>{}), right = select<T>(tap == 2 * half + 1, gain, Vec<T>{});
+                            const Vec<T> left = select<T>(tap == 2 * half, gain, Vec<T>{});
+                            const Vec<T> right = select<T>(tap == 2 * half + 1, gain, Vec<T>{});
                             T* row = to + (2 * oy + half) * s.w + 2 * ox;
                             store_some(row, zip_low<T>(left, right), 2 * count);
                             if (2 * count > lanes<T>) store_some(row + lanes<T>, zip_high<T>(left, right), 2 * count - lanes<T>);
@@ -94,7 +95,8 @@ void pool_relu_grad(const PoolShape& s, const T* gy, const T* y, const uint8_t* 
                 }
                 for (int64_t ox = 0; ox < s.ow; ++ox) {
                     const int64_t at = oy * s.ow + ox;
-                    const int64_t iy = oy * win.sh - win.ph + code[at] / win.kw * win.dh, ix = ox * win.sw - win.pw + code[at] % win.kw * win.dw;
+                    const int64_t iy = oy * win.sh - win.ph + code[at] / win.kw * win.dh;
+                    const int64_t ix = ox * win.sw - win.pw + code[at] % win.kw * win.dw;
                     if (value[at] > 0 && iy >= 0 && iy < s.h && ix >= 0 && ix < s.w) to[iy * s.w + ix] += from[at];
                 }
             }
@@ -143,7 +145,8 @@ constexpr AddPatches<T> add_patches_of[max_patch] = {add_patches<T, 1>, add_patc
 // multiplications of the full gradient. The patches of some rows of windows are laid side by side
 // first, in the first-level cache; then every filter takes those of its winners.
 template <class T>
-bool conv_relu_pool_weight_grad(const ConvShape& s, const PoolShape& p, const T* gy, const T* y, const uint8_t* codes, const T* x, T* gw, T* gb) {
+bool conv_relu_pool_weight_grad(const ConvShape& s, const PoolShape& p, const T* gy, const T* y, const uint8_t* codes, const T* x, T* gw,
+                                T* gb) {
     const WindowShape& win = p.window;
     const Lines<T> lines(s, s.oh);
     const int64_t taps = lines.line.taps, vectors = ceil_div(taps, lanes<T>), width = vectors * lanes<T>;

@@ -169,7 +169,8 @@ MG_INLINE void transform_input(const Tiling& tiling, const Run* run, int64_t run
 }
 
 // One filter's gradient: A gy A'.
-MG_INLINE void transform_gradient(const Tiling& tiling, const Run* run, int64_t runs, const F* gy, int64_t image_step, F* to, int64_t step) {
+MG_INLINE void transform_gradient(const Tiling& tiling, const Run* run, int64_t runs, const F* gy, int64_t image_step, F* to,
+                                  int64_t step) {
     const ConvShape& s = tiling.shape;
     alignas(64) F rows[6][strip];
     for (int64_t r = 0; r < runs; ++r) {
@@ -265,7 +266,8 @@ struct Winograd {
             Scratch<F> rows(taps * a_step<F>);  // [channel][tap][filter of the panel]
             for (int64_t unit = begin; unit < end; ++unit) {
                 const int64_t g = unit / panels, panel = unit % panels, first = panel * height;
-                pack_a(Matrix<F>{w + (g * filters + first) * taps, taps, 1}, 0, smaller(height, filters - first), 0, taps, height, rows.data);
+                const Matrix<F> here = {w + (g * filters + first) * taps, taps, 1};
+                pack_a(here, 0, smaller(height, filters - first), 0, taps, height, rows.data);
                 F* out = packed.data + g * points * point_size + panel * channels * a_step<F>;
                 for (int64_t c = 0; c < channels; ++c)
                     for (int64_t lane = 0; lane < a_step<F>; lane += VL)

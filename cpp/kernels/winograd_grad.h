@@ -45,7 +45,8 @@ void winograd_weight_grad(const ConvShape& s, const F* gy, const F* x, F* gw) {
     const int64_t filters = s.f / s.groups, channels = s.c / s.groups, height = panel_rows(filters);
     const int64_t in_plane = s.h * s.w, out_plane = s.oh * s.ow;
     const int64_t tiles = s.n * tiling.per_image, blocks = ceil_div(tiles, block_tiles);
-    const int64_t pieces = smaller<int64_t>(blocks, blocks < 64 ? 4 : 8), sum_step = filters * channels + VL, sums_size = s.groups * points * sum_step;
+    const int64_t pieces = smaller<int64_t>(blocks, blocks < 64 ? 4 : 8);
+    const int64_t sum_step = filters * channels + VL, sums_size = s.groups * points * sum_step;
     // Blocks that are transformed before they are multiplied: the sums are then read and written less often.
     const int64_t together = larger<int64_t>(1, smaller<int64_t>(k_block, (1 << 18) / (points * (filters + channels))) / block_tiles);
     const int64_t depth = together * block_tiles;

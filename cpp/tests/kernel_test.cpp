@@ -68,7 +68,8 @@ void each_product(const ConvShape& s, Visit visit) {
             for (int64_t p = 0; p < s.oh * s.ow; ++p)
                 for (int64_t c = 0; c < channels; ++c)
                     for (int64_t t = 0; t < win.kh * win.kw; ++t) {
-                        const int64_t iy = p / s.ow * win.sh - win.ph + t / win.kw * win.dh, ix = p % s.ow * win.sw - win.pw + t % win.kw * win.dw;
+                        const int64_t iy = p / s.ow * win.sh - win.ph + t / win.kw * win.dh;
+                        const int64_t ix = p % s.ow * win.sw - win.pw + t % win.kw * win.dw;
                         if (iy < 0 || iy >= s.h || ix < 0 || ix >= s.w) continue;
                         visit((n * s.f + f) * s.oh * s.ow + p, ((n * s.c + f / filters * channels + c) * s.h + iy) * s.w + ix,
                               (f * channels + c) * win.kh * win.kw + t);
@@ -81,7 +82,8 @@ void test_conv(const Isa& isa, ConvShape s, ConvAlgorithm algorithm) {
     s.oh = (s.h + 2 * win.ph - win.dh * (win.kh - 1) - 1) / win.sh + 1;
     s.ow = (s.w + 2 * win.pw - win.dw * (win.kw - 1) - 1) / win.sw + 1;
     const int64_t weights = s.f * (s.c / s.groups) * win.kh * win.kw;
-    const auto x = draw<T>(s.n * s.c * s.h * s.w, 1), w = draw<T>(weights, 2), b = draw<T>(s.f, 3), gy = draw<T>(s.n * s.f * s.oh * s.ow, 4);
+    const auto x = draw<T>(s.n * s.c * s.h * s.w, 1), w = draw<T>(weights, 2), b = draw<T>(s.f, 3);
+    const auto gy = draw<T>(s.n * s.f * s.oh * s.ow, 4);
     Values<T> y(gy.size()), gx(x.size()), gw(w.size()), gb(b.size());
     Values<double> y0(gy.size()), gx0(x.size()), gw0(w.size());
     for (size_t i = 0; i < y0.size(); ++i) y0[i] = b[i / size_t(s.oh * s.ow) % size_t(s.f)];
@@ -138,7 +140,8 @@ void test_isa(const Isa& isa) {
         {1, 9, 7, 7, 9, 0, 0, 9, {3, 3, 1, 1, 2, 2, 2, 2}},   {2, 20, 6, 5, 33, 0, 0, 1, {1, 1, 1, 1, 0, 0, 1, 1}},
     };
     for (const ConvShape& s : shapes)
-        for (auto a : {ConvAlgorithm::automatic, ConvAlgorithm::direct, ConvAlgorithm::gemm, ConvAlgorithm::winograd}) test_conv<T>(isa, s, a);
+        for (auto a : {ConvAlgorithm::automatic, ConvAlgorithm::direct, ConvAlgorithm::gemm, ConvAlgorithm::winograd})
+            test_conv<T>(isa, s, a);
     for (int64_t m : {1, 5, 13, 40})
         for (int64_t n : {1, 17, 35})
             for (int64_t k : {1, 30, 1100}) test_product<T>(isa, m, n, k);
