@@ -75,19 +75,19 @@ class Module(Hooked, Stateful):
         elif name in mine.get("_parameters", ()):
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{_kind(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
+                    f"cannot assign '{_kind(value)}' as parameter '{name}' (minigrad.nn.Parameter or None expected)"
                 )
             mine["_parameters"][name] = None
         elif name in mine.get("_modules", ()):
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{_kind(value)}' as child module '{name}' (torch.nn.Module or None expected)"
+                    f"cannot assign '{_kind(value)}' as child module '{name}' (minigrad.nn.Module or None expected)"
                 )
             mine["_modules"][name] = None
         elif name in mine.get("_buffers", ()):
             if value is not None and not tensor:
                 raise TypeError(
-                    f"cannot assign '{_kind(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
+                    f"cannot assign '{_kind(value)}' as buffer '{name}' (minigrad.nn.Buffer, minigrad.Tensor or None expected)"
                 )
             mine["_buffers"][name] = value
         elif tensor and isinstance(value, Buffer):
@@ -125,7 +125,7 @@ class Module(Hooked, Stateful):
         self._check_name("parameter", name, self._parameters)
         if param is not None and not (isinstance(param, Tensor) and param.is_parameter):
             raise TypeError(
-                f"cannot assign '{_kind(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
+                f"cannot assign '{_kind(param)}' object to parameter '{name}' (minigrad.nn.Parameter or None required)"
             )
         if param is not None and param.node is not None:
             raise ValueError(
@@ -140,7 +140,7 @@ class Module(Hooked, Stateful):
         self._check_name("buffer", name, self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
-                f"cannot assign '{_kind(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+                f"cannot assign '{_kind(tensor)}' object to buffer '{name}' (minigrad.Tensor or None required)"
             )
         self._buffers[name] = tensor
         if persistent:

@@ -340,6 +340,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
                 f"channel size = {channels}."
             )
         weight = reshape(weight, (1, count, *(1,) * (rank - 2)) if rank > 1 else (count,))
+    elif not input.array.ndim:
+        weight = reshape(weight, ())
     return where(wrap(input.array > 0), input, mul(weight, input))
 
 

@@ -113,7 +113,7 @@ def binary_cross_entropy(
 
 
 def _size(t: Tensor) -> str:
-    return f"torch.Size({list(t.array.shape)})"
+    return f"minigrad.Size({list(t.array.shape)})"
 
 
 def binary_cross_entropy_with_logits(
@@ -294,8 +294,8 @@ def multi_margin_loss(
     """The mean over wrong classes of max(0, margin - x[target] + x[class])**p: input (N, C) or (C,), target (N,) or ()"""
     if p not in (1, 2):
         raise ShapeError("only p == 1 and p == 2 supported")
-    single = input.array.ndim == 1
-    x = unsqueeze(input, 0) if single else input
+    single = input.array.ndim < 2
+    x = reshape(input, (1, -1)) if single else input
     t = target.array.reshape(-1)
     c = x.array.shape[1]
     check_classes("multi_margin_loss", t, c)

@@ -179,4 +179,4 @@ def instance_norm(
 
 
 def _size(shape: tuple[int, ...]) -> str:
-    return f"torch.Size({list(shape)})"
+    return f"minigrad.Size({list(shape)})"

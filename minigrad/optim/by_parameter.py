@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.creation import zeros
-from minigrad.dtypes import float32
+from minigrad.dtypes import float32, float64, get_default_dtype
 from minigrad.optim.optimizer import Optimizer, non_negative
 from minigrad.registry import backend_of
 
@@ -39,8 +39,8 @@ class ByParameter(Optimizer):
 
 
 def counter(value: float = 0.0) -> Any:
-    """A number in the state, as PyTorch stores it: a tensor without dimensions."""
-    return zeros((), dtype=float32, device="cpu") + value
+    """A number in the state, as PyTorch stores it: a tensor without dimensions, of 64 bits if that is the default."""
+    return zeros((), dtype=float64 if get_default_dtype() is float64 else float32, device="cpu") + value
 
 
 def like(p: Any, value: float = 0.0) -> Any:

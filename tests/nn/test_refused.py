@@ -140,7 +140,7 @@ REFUSED = [
     ("F.grid_sample(t.ones(1, 1, 2, 2), t.ones(2, 2, 2, 2))", "grid"),
     ("F.affine_grid(t.ones(1, 3, 3), (1, 1, 2, 2))", "Expected a batch of 2D affine matrices of shape Nx2x3"),
     (
-        "F.multi_head_attention_forward(t.ones(1, 1, 4), t.ones(1, 1, 4), t.ones(1, 1, 4), 3, 1, None, None, None, None, False, 0.0, None, None)",
+        "F.multi_head_attention_forward(*[t.ones(1, 1, 4)] * 3, 3, 1, None, None, None, None, False, 0.0, None, None)",
         "was expecting embedding dimension of 3, but got 4",
     ),
     ("nn.MultiheadAttention(4, 2)(t.ones(2, 1, 4), t.ones(3, 1, 4), t.ones(2, 1, 4))", "key's sequence and batch dims"),
@@ -166,7 +166,7 @@ REFUSED = [
     ("nn.ParameterDict({'a': t.ones(1)})(3)", "ParameterDict should not be called."),
     ("nn.ParameterDict({3: t.ones(1)})", "cannot be used as a key as it is not a string"),
     ("nn.Sequential(nn.ReLU()).insert(5, nn.ReLU())", "Index out of range: 5"),
-    ("nn.utils.vector_to_parameters(3, [])", "expected torch.Tensor, but got: int"),
+    ("nn.utils.vector_to_parameters(3, [])", "Tensor, but got: int"),
     ("nn.utils.rnn.pad_sequence([t.ones(1)], padding_side='top')", "Expected padding_side to be one of left or right"),
     ("nn.Linear(2, 2).get_buffer('a')", "is not a buffer"),
     ("nn.Linear(2, 2).get_submodule('weight')", "is not an nn.Module"),

@@ -16,7 +16,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Let parameters show slices of a vector, in the order of parameters_to_vector."""
     if not hasattr(vec, "array"):
-        raise TypeError(f"expected torch.Tensor, but got: {type(vec).__name__}")
+        raise TypeError(f"expected minigrad.Tensor, but got: {type(vec).__name__}")
     start = 0
     for p in parameters:
         count = p.numel()
