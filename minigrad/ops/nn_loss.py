@@ -318,8 +318,8 @@ def multilabel_margin_loss(
 
     input (N, C) or (C,); target of the same shape lists the right classes, ended by -1.
     """
-    single = input.array.ndim == 1
-    x, t = (unsqueeze(input, 0), target.array.reshape(1, -1)) if single else (input, target.array)
+    single = input.array.ndim < 2
+    x, t = (reshape(input, (1, -1)), target.array.reshape(1, -1)) if single else (input, target.array)
     xp, c = backend_of(x.array).xp, x.array.shape[1]
     listed = xp.cumprod(t >= 0, axis=1).astype(bool)  # the labels before the first -1
     safe = xp.where(listed, t, 0)
