@@ -125,13 +125,13 @@ def load(
     """
     with safetensors.opened(f) as file:
         here = file.tell()
-        start = file.read(4)
+        start = file.read(9)
         file.seek(here)
-        if start == b"PK\x03\x04":
+        if start.startswith(b"PK\x03\x04"):
             from minigrad.io.pytorch import read_archive
 
             return read_archive(file, lambda array, where: _placed(array, where, map_location))
-        if start[:1] == b"\x80":
+        if start[:1] == b"\x80" and start[8:] != b"{":  # after a header's length, which may begin so, stands its brace
             raise CheckpointError(
                 "the file is a pickle, as PyTorch wrote them before version 1.6: it is not read, since that could execute "
                 "code. Load it in PyTorch and save it again."

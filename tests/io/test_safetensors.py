@@ -246,3 +246,24 @@ def test_file_objects(tmp_path):
     minigrad.save(nested(), buffer)
     buffer.seek(0)
     assert_same(minigrad.load(buffer), nested())
+
+
+def test_headers_of_any_length_are_read(tmp_path):
+    """A header of 128 bytes, or 384, begins with the byte that pickles begin with."""
+    first = set()
+    for extra in range(80):
+        path = tmp_path / "x.pt"
+        minigrad.save({"w" * (1 + 8 * extra): minigrad.ones(2)}, path)
+        first.add(path.read_bytes()[0])
+        (loaded,) = minigrad.load(path).values()
+        assert loaded.tolist() == [1.0, 1.0]
+    assert 0x80 in first
+
+
+def test_a_bare_pickle_is_refused(tmp_path):
+    import pickle
+
+    path = tmp_path / "x.pt"
+    path.write_bytes(pickle.dumps({"a": list(range(100))}))
+    with pytest.raises(CheckpointError, match="is a pickle"):
+        minigrad.load(path)
