@@ -6,7 +6,7 @@ pass: an op is always newer than the ops it depends on, so a heap by age is a to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from typing import Any
 
@@ -51,11 +51,12 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Any, ...]:
-    """Compute d outputs / d inputs, without touching any `.grad`: one gradient per input.
+    """Compute d outputs / d inputs, without touching any `.grad`: one gradient per input. `only_inputs` has no effect, as in PyTorch.
 
     Raises:
         GraphError: as backward(), and if an input takes no part in the outputs and `allow_unused` is not set.
@@ -85,7 +86,7 @@ def grad(
 
 
 def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, Variable) else [value]
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, Variable) else [value]
 
 
 def _seeds(roots: list[Any], grads: list[Any]) -> list[tuple[Variable, Any]]:
