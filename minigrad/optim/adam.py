@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.creation import zeros
-from minigrad.dtypes import float32
+from minigrad.optim.by_parameter import counter
 from minigrad.optim.optimizer import Optimizer, betas_in_range, by_kind, grads_of, non_negative
 
 
@@ -48,7 +47,7 @@ class Adam(Optimizer):
         for p in params:
             state = self.state[p]
             if not state:
-                state["step"] = zeros((), dtype=float32, device="cpu")
+                state["step"] = counter()
                 for name in ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if amsgrad else ())):
                     state[name] = p.new_zeros(p.array.shape)
             state["step"].array += 1
