@@ -7,7 +7,7 @@ outrank Python's numbers.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ class dtype:
     """An element type, printed as `minigrad.float32`."""
 
     __slots__ = ("is_complex", "is_floating_point", "is_signed", "itemsize", "name", "numpy")
+    library: ClassVar[str] = "minigrad"  # how it is printed
 
     def __init__(self, name: str, numpy: Any) -> None:
         self.name = name
@@ -28,7 +29,7 @@ class dtype:
         self.is_signed = self.numpy.kind not in "bu"
 
     def __repr__(self) -> str:
-        return f"minigrad.{self.name}"
+        return f"{self.library}.{self.name}"
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, dtype):

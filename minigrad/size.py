@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Size(tuple[int, ...]):
     """A shape."""
 
     __slots__ = ()
+    library: ClassVar[str] = "minigrad"  # how it is printed
 
     def numel(self) -> int:
         """How many elements a tensor of this shape has."""
@@ -18,7 +19,7 @@ class Size(tuple[int, ...]):
         return count
 
     def __repr__(self) -> str:
-        return f"minigrad.Size({list(self)})"
+        return f"{self.library}.Size({list(self)})"
 
     def __add__(self, other: Any) -> Size:
         return Size(tuple.__add__(self, tuple(other)))

@@ -15,13 +15,16 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from minigrad.dtypes import dtype
+from minigrad.size import Size
+
 WHERE = "`python -m minigrad.torch --list` and docs/surface.md say what there is"
 
 # PyTorch's module -> minigrad's. A name with "+" is made here: see minigrad/torch/extras.py.
 MODULES: dict[str, str] = {
     "torch": "minigrad",
     "torch.amp": "minigrad.amp",
-    "torch.autograd": "minigrad.autograd",
+    "torch.autograd": "+autograd",
     "torch.autograd.functional": "minigrad.autograd.functional",
     "torch.backends": "+backends",
     "torch.backends.cuda": "+backends_cuda",
@@ -124,7 +127,7 @@ def _exists(source: str) -> bool:
 
 
 def install() -> None:
-    """Make `torch` and `torchvision` mean minigrad from now on, in this process.
+    """Make `torch` and `torchvision` mean minigrad from now on, in this process; shapes and types are printed as PyTorch's.
 
     Raises:
         RuntimeError: if the real ones are loaded already.
@@ -137,3 +140,4 @@ def install() -> None:
                 f"{name} is already imported in this process: install() comes before the first import of it"
             )
     sys.meta_path.insert(0, Finder())
+    Size.library = dtype.library = "torch"

@@ -29,6 +29,39 @@ backends_mps = SimpleNamespace(__doc__="torch.backends.mps", is_available=_no, i
 backends = SimpleNamespace(__doc__="torch.backends")
 
 
+class _AnyTensor(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        from minigrad.autograd import Variable
+
+        return isinstance(instance, Variable)
+
+
+class _Wrapper(metaclass=_AnyTensor):
+    """`Variable(tensor)` of old scripts: the tensor, detached; every tensor is an instance."""
+
+    def __new__(cls, data: Any, requires_grad: bool = False) -> Any:
+        return data.detach().requires_grad_(requires_grad)
+
+
+class _Autograd:
+    """torch.autograd"""
+
+    Variable = _Wrapper
+
+    def __getattr__(self, name: str) -> Any:
+        import minigrad.autograd
+
+        return getattr(minigrad.autograd, name)
+
+    def __dir__(self) -> list[str]:
+        import minigrad.autograd
+
+        return dir(minigrad.autograd)
+
+
+autograd = _Autograd()
+
+
 class _Types:
     """torch.types"""
 
