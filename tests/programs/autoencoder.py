@@ -8,9 +8,13 @@ class Encoder(nn.Module):
     def __init__(self):
         super().__init__()
         self.net = nn.Sequential(
-            nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.ELU(),
-            nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ELU(),
-            nn.Flatten(), nn.Linear(16 * 4 * 4, 10))
+            nn.Conv2d(1, 8, 3, stride=2, padding=1),
+            nn.ELU(),
+            nn.Conv2d(8, 16, 3, stride=2, padding=1),
+            nn.ELU(),
+            nn.Flatten(),
+            nn.Linear(16 * 4 * 4, 10),
+        )
 
     def forward(self, x):
         return self.net(x)
@@ -22,8 +26,11 @@ class Decoder(nn.Module):
         self.fc = nn.Linear(10, 16 * 4 * 4)
         self.net = nn.Sequential(
             nn.Unflatten(1, (16, 4, 4)),
-            nn.ConvTranspose2d(16, 8, 3, stride=2, padding=1, output_padding=1), nn.GELU(),
-            nn.ConvTranspose2d(8, 1, 4, stride=2, padding=1), nn.Sigmoid())
+            nn.ConvTranspose2d(16, 8, 3, stride=2, padding=1, output_padding=1),
+            nn.GELU(),
+            nn.ConvTranspose2d(8, 1, 4, stride=2, padding=1),
+            nn.Sigmoid(),
+        )
 
     def forward(self, z):
         return self.net(torch.nn.functional.silu(self.fc(z)))

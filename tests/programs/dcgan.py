@@ -90,8 +90,10 @@ for i in range(30):
     errG.backward()
     D_G_z2 = output.mean().item()
     optimizerG.step()
-    print("[%d] Loss_D: %.10f Loss_G: %.10f D(x): %.10f D(G(z)): %.10f / %.10f"
-          % (i, errD.item(), errG.item(), D_x, D_G_z1, D_G_z2))
+    print(
+        "[%d] Loss_D: %.10f Loss_G: %.10f D(x): %.10f D(G(z)): %.10f / %.10f"
+        % (i, errD.item(), errG.item(), D_x, D_G_z1, D_G_z2)
+    )
 
 with torch.no_grad():
     print(netG(fixed_noise).abs().mean().item())

@@ -26,8 +26,7 @@ class DenseLayer(nn.Module):
 class DenseBlock(nn.Module):
     def __init__(self, num_layers, in_channels, growth_rate):
         super().__init__()
-        self.layers = nn.ModuleList(
-            [DenseLayer(in_channels + i * growth_rate, growth_rate) for i in range(num_layers)])
+        self.layers = nn.ModuleList([DenseLayer(in_channels + i * growth_rate, growth_rate) for i in range(num_layers)])
 
     def forward(self, init):
         features = [init]
@@ -42,8 +41,9 @@ class DenseNet(nn.Module):
         self.features = nn.Sequential()
         self.features.add_module("conv0", nn.Conv2d(1, 8, 3, stride=1, padding=1))
         self.features.add_module("block1", DenseBlock(3, 8, growth_rate))
-        self.features.add_module("transition", nn.Sequential(
-            nn.BatchNorm2d(20), nn.ReLU(), nn.Conv2d(20, 10, 1), nn.AvgPool2d(2, 2)))
+        self.features.add_module(
+            "transition", nn.Sequential(nn.BatchNorm2d(20), nn.ReLU(), nn.Conv2d(20, 10, 1), nn.AvgPool2d(2, 2))
+        )
         self.features.add_module("block2", DenseBlock(2, 10, growth_rate))
         self.classifier = nn.Linear(18, num_classes)
 

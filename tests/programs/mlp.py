@@ -44,8 +44,11 @@ def train(epoch):
         loss = F.cross_entropy(model(x), t)
         loss.backward()
         optimizer.step()
-        print("Train Epoch: {} [{}/{}]\tLoss: {:.10f}".format(
-            epoch, batch_idx * len(x), len(train_loader.dataset), loss.item()))
+        print(
+            "Train Epoch: {} [{}/{}]\tLoss: {:.10f}".format(
+                epoch, batch_idx * len(x), len(train_loader.dataset), loss.item()
+            )
+        )
 
 
 def test():

@@ -36,13 +36,17 @@ class InvertedResidual(nn.Module):
         super().__init__()
         hidden_dim = int(round(inp * expand_ratio))
         self.use_res_connect = stride == 1 and inp == oup
-        self.conv = nn.Sequential(OrderedDict([
-            ("expand", ConvBNReLU(inp, hidden_dim, kernel_size=1)),
-            ("depthwise", ConvBNReLU(hidden_dim, hidden_dim, stride=stride, groups=hidden_dim)),
-            ("se", SqueezeExcite(hidden_dim)),
-            ("project", nn.Conv2d(hidden_dim, oup, 1, 1, 0, bias=False)),
-            ("bn", nn.BatchNorm2d(oup)),
-        ]))
+        self.conv = nn.Sequential(
+            OrderedDict(
+                [
+                    ("expand", ConvBNReLU(inp, hidden_dim, kernel_size=1)),
+                    ("depthwise", ConvBNReLU(hidden_dim, hidden_dim, stride=stride, groups=hidden_dim)),
+                    ("se", SqueezeExcite(hidden_dim)),
+                    ("project", nn.Conv2d(hidden_dim, oup, 1, 1, 0, bias=False)),
+                    ("bn", nn.BatchNorm2d(oup)),
+                ]
+            )
+        )
 
     def forward(self, x):
         if self.use_res_connect:

@@ -100,4 +100,6 @@ for i_episode in range(40):
         ep_reward += reward
     running_reward = 0.05 * ep_reward + (1 - 0.05) * running_reward
     loss = finish_episode()
-    print(f"Episode {i_episode}\tLast reward: {ep_reward:.2f}\tAverage reward: {running_reward:.6f}\tloss {loss.item()}")
+    print(
+        f"Episode {i_episode}\tLast reward: {ep_reward:.2f}\tAverage reward: {running_reward:.6f}\tloss {loss.item()}"
+    )

@@ -45,8 +45,14 @@ class Normalization(nn.Module):
 
 torch.manual_seed(0)
 cnn = nn.Sequential(
-    nn.Conv2d(3, 8, 3, padding=1), nn.Softplus(), nn.Conv2d(8, 8, 3, padding=1), nn.Softplus(),
-    nn.AvgPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.Softplus()).eval()
+    nn.Conv2d(3, 8, 3, padding=1),
+    nn.Softplus(),
+    nn.Conv2d(8, 8, 3, padding=1),
+    nn.Softplus(),
+    nn.AvgPool2d(2),
+    nn.Conv2d(8, 16, 3, padding=1),
+    nn.Softplus(),
+).eval()
 for p in cnn.parameters():
     p.requires_grad_(False)
 

@@ -23,6 +23,8 @@ import pytest
 import torch as pytorch
 
 import minigrad
+from minigrad.dtypes import dtype
+from minigrad.size import Size
 from minigrad.torch import Finder, Renamed, install
 
 HERE = Path(__file__).parent
@@ -47,6 +49,7 @@ def torch_means_minigrad() -> Iterator[None]:
         for name in list(sys.modules):
             if _is_pytorch(name):
                 del sys.modules[name]
+        Size.library = dtype.library = "minigrad"
         sys.modules.update(away)
 
 
@@ -143,3 +146,21 @@ def test_pytorch_is_itself_again_afterwards() -> None:
 
     assert torch is pytorch
     assert not any(isinstance(finder, Finder) for finder in sys.meta_path)
+
+
+def test_names_of_shapes_types_and_variables() -> None:
+    source = """
+import torch
+from torch.autograd import Variable
+x = torch.ones(2, 3, dtype=torch.float64)
+print(x.shape, x.size(), x.dtype, x.long().dtype, x, [x.shape])
+v = Variable(x, requires_grad=True)
+print(isinstance(v, Variable), isinstance(x, Variable), isinstance(3, Variable), v.requires_grad, (v * 2).sum().grad_fn is None)
+(v * v).sum().backward()
+print(v.grad, x.requires_grad, Variable(v).requires_grad)
+"""
+    theirs, _ = execute(source, "names", pytorch, "float32")
+    with torch_means_minigrad():
+        ours, _ = execute(source, "names", minigrad, "float32")
+    assert ours == theirs
+    assert repr(minigrad.ones(2).shape) == "minigrad.Size([2])"
