@@ -31,14 +31,18 @@ OPTIMISERS = {
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backend", help="numpy, cpp, cuda or a plug-in (default: MINIGRAD_BACKEND, or the fastest here)")
+    parser.add_argument(
+        "--backend", help="numpy, cpp, cuda or a plug-in (default: MINIGRAD_BACKEND, or the fastest here)"
+    )
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=100)
     parser.add_argument("--optimizer", choices=sorted(OPTIMISERS), default="adam")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--data", choices=["mnist", "fashion", "digits"], help="default: mnist, or digits without network")
+    parser.add_argument(
+        "--data", choices=["mnist", "fashion", "digits"], help="default: mnist, or digits without network"
+    )
     parser.add_argument("--limit", type=int, help="train and test on so many images only")
     parser.add_argument("--resume", type=Path, help="a checkpoint.safetensors to go on from")
     parser.add_argument("--out", type=Path, default=Path("runs/simple_convnet"))
@@ -132,7 +136,12 @@ def write(out: Path, model: Any, optimizer: Any, epoch: int, losses: list[float]
     """Weights, checkpoint, learning curve and filters."""
     out.mkdir(parents=True, exist_ok=True)
     minigrad.save(model.state_dict(), out / "weights.safetensors")
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "rng": minigrad.get_rng_state(), "epoch": epoch}
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "rng": minigrad.get_rng_state(),
+        "epoch": epoch,
+    }
     minigrad.save(state, out / "checkpoint.safetensors")
     os.environ.setdefault("MPLBACKEND", "Agg")
     import matplotlib.pyplot as plt

@@ -206,5 +206,5 @@ def test_damaged_archives(tmp_path):
 def test_archives_of_other_programs(tmp_path):
     with zipfile.ZipFile(tmp_path / "a", "w") as z:
         z.writestr("readme.txt", "hello")
-    with pytest.raises(CheckpointError, match="no data.pkl"):
+    with pytest.raises(CheckpointError, match=r"no data.pkl"):
         minigrad.load(tmp_path / "a")
