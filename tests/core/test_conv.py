@@ -1,15 +1,15 @@
 """conv2d, unfold, fold, im2col: nested loops and PyTorch as oracles, and the laws that hold whatever the numbers."""
 
 import numpy as np
-import oracles
 import pytest
 import torch.nn.functional as TF
-from core.compare import array, assert_same, ours, theirs
-from core.drawing import rng_for
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import minigrad
+from core import oracles
+from core.compare import array, assert_same, ours, theirs
+from core.drawing import rng_for
 from minigrad import ShapeError
 from minigrad.autograd import gradcheck, gradgradcheck
 from minigrad.ops import conv

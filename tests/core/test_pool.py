@@ -1,16 +1,16 @@
 """Pooling: nested loops and PyTorch as oracles; ties, NaN, -inf and the edges of ceil_mode apart."""
 
 import numpy as np
-import oracles
 import pytest
 import torch
 import torch.nn.functional as TF
-from core.compare import array, assert_same, ours, theirs
-from core.drawing import rng_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad
+from core import oracles
+from core.compare import array, assert_same, ours, theirs
+from core.drawing import rng_for
 from minigrad.autograd import gradcheck, gradgradcheck
 from minigrad.ops import pool
 

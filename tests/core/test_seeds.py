@@ -1,12 +1,12 @@
 """The seeds of this project, each by its own numbers."""
 
 import numpy as np
-import oracles
 import pytest
 import torch
-from core.compare import array, ours
 
 import minigrad
+from core import oracles
+from core.compare import array, ours
 from minigrad import ShapeError, nn
 from minigrad.ops.pool import avg_pool2d, max_pool2d
 
