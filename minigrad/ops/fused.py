@@ -58,11 +58,13 @@ def fusion(enabled: bool) -> Iterator[None]:
 class Plan:
     """How a deferred tensor's elements will be computed, and on what."""
 
-    __slots__ = ("__weakref__", "arrays", "inputs", "op", "owner", "shape")
+    __slots__ = ("arrays", "inputs", "op", "shape")
 
-    def __init__(self, op: FusedOp, inputs: tuple[Any, ...], shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, op: FusedOp, inputs: tuple[Any, ...], shape: tuple[int, ...], arrays: list[Array] | None = None
+    ) -> None:
         self.op, self.inputs, self.shape = op, inputs, shape
-        self.arrays = [_private(v) for v in inputs]
+        self.arrays = [_private(v) for v in inputs] if arrays is None else arrays
 
     def then(self, op: FusedOp, shape: tuple[int, ...]) -> Tensor:
         """A deferred tensor that another step makes of this one, computed on the same inputs."""
@@ -135,10 +137,7 @@ def settle_all() -> None:
 def deferred(op: FusedOp, inputs: tuple[Any, ...], shape: tuple[int, ...], arrays: list[Array] | None = None) -> Tensor:
     """A tensor that `op` will compute from `inputs`, at its place in the graph already."""
     y = object.__new__(_deferred_class)
-    plan = Plan(op, inputs, shape)
-    if arrays is not None:
-        plan.arrays = arrays
-    _array.__set__(y, plan)
+    _array.__set__(y, Plan(op, inputs, shape, arrays))
     y.tracked = False
     y.node = y.grad = y.memory = y.hooks = y.base = None
     if is_grad_enabled() and any(v is not None and v.tracked for v in inputs):
