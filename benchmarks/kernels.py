@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from minigrad.backends import _cpp
-from minigrad.backends.cpp_backend import CppBackend
 from torch import nn
 from torch.nn import functional as F
 
+from minigrad.backends import _cpp
+from minigrad.backends.cpp_backend import CppBackend
 from minigrad.window import Window
 
 BACKEND = CppBackend()

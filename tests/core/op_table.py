@@ -5,9 +5,8 @@
 
 from dataclasses import dataclass, field
 
-from core.drawing import B, P, R, U, above, index
-
 import minigrad
+from core.drawing import B, P, R, U, above, index
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from core.compare import array, assert_same
 
 import minigrad
+from core.compare import array, assert_same
 from minigrad import GraphError, ShapeError
 from minigrad.autograd import grad
 from minigrad.autograd.graph import Op

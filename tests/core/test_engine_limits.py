@@ -6,9 +6,9 @@ import weakref
 
 import numpy as np
 import pytest
-from core.compare import array
 
 import minigrad
+from core.compare import array
 from minigrad.autograd.graph import Op, Variable
 
 pytestmark = pytest.mark.usefixtures("backend")

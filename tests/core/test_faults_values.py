@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as TF
-from core.compare import array, assert_same, ours, theirs
 
 import minigrad
+from core.compare import array, assert_same, ours, theirs
 from minigrad import DtypeError
 from minigrad.ops.loss import cross_entropy
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from core.compare import assert_same
 
 import minigrad
+from core.compare import assert_same
 from minigrad import GraphError
 from minigrad.autograd import Function, gradcheck, gradgradcheck, once_differentiable
 

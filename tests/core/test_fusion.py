@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as torch_functional
-from minigrad.backends.numpy_backend import NumpyBackend
 
 import minigrad
+from minigrad.backends.numpy_backend import NumpyBackend
 from minigrad.ops import fused
 
 

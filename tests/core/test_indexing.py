@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from core.compare import array, assert_same, ours, theirs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad
+from core.compare import array, assert_same, ours, theirs
 from minigrad import ShapeError
 
 pytestmark = pytest.mark.usefixtures("backend")

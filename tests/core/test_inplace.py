@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from core.compare import array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad
+from core.compare import array
 from minigrad import DtypeError, GraphError, ShapeError
 
 pytestmark = pytest.mark.usefixtures("backend")

@@ -6,12 +6,12 @@ import itertools
 import numpy as np
 import pytest
 import torch
+
+import minigrad
 from core.compare import array, assert_same, listed, ours, theirs
 from core.drawing import Draw, rng_for
 from core.op_table_nn import NN
 from core.op_table_shapes import TABLE as CORE
-
-import minigrad
 from minigrad.autograd import gradcheck, gradgradcheck
 
 pytestmark = pytest.mark.usefixtures("backend")

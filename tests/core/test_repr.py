@@ -5,12 +5,12 @@ import re
 import numpy as np
 import pytest
 import torch
-from core.compare import ours, theirs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import minigrad
+from core.compare import ours, theirs
 
 VALUES = [
     0.0, 1.0, -1.0, 1.5, 100.0, 1e-3, 1e-4, 1e-5, 123456.789, 1e8, 1e9, 1e10, 1e-20, 1e30, np.pi, -0.0, 0.1, 999.9999,

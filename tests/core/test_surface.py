@@ -6,9 +6,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from core.compare import array, assert_same
 
 import minigrad
+from core.compare import array, assert_same
 from minigrad import methods
 from minigrad.dtypes import ALL
 

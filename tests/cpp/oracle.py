@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-from minigrad.backends.cpp_backend import CppBackend
 
+from minigrad.backends.cpp_backend import CppBackend
 from minigrad.window import Window
 
 CPP = CppBackend()

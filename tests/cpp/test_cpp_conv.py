@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from minigrad.backends import _cpp
-from minigrad.backends.numpy_backend import NumpyBackend
 
 from minigrad.backend import Backend
+from minigrad.backends import _cpp
+from minigrad.backends.numpy_backend import NumpyBackend
 from minigrad.window import Window
 
 from .oracle import CONVOLUTIONS, CPP, TOLERANCE, close, conv_case, draw, torch_conv

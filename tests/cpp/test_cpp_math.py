@@ -5,9 +5,9 @@ import copy
 import numpy as np
 import pytest
 import torch
-from minigrad.backends.numpy_backend import NumpyBackend
 
 from minigrad.backend import Backend
+from minigrad.backends.numpy_backend import NumpyBackend
 
 from .oracle import CPP, TOLERANCE, close, draw
 

@@ -7,8 +7,8 @@ import threading
 
 import numpy as np
 import pytest
-from minigrad.backends import _cpp
 
+from minigrad.backends import _cpp
 from minigrad.window import Window
 
 from .oracle import CONVOLUTIONS, CPP, conv_case, draw

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+
 from minigrad.backends.cuda_launch import options, source
 
 TARGETS = ("sm_75", "sm_80", "sm_90")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
 from minigrad.backends import cuda_conv, cuda_launch
 from minigrad.backends.numpy_backend import NumpyBackend
-
 from minigrad.window import Window
 
 NUMPY = NumpyBackend()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from docs.pages import ROOT
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))

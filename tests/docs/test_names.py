@@ -12,9 +12,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from docs.pages import ROOT, commands, pages
 
 import minigrad
+from docs.pages import ROOT, commands, pages
 from minigrad.backend import Backend
 
 PAGES = pages()

@@ -7,6 +7,7 @@ import re
 import textwrap
 
 import pytest
+
 from docs.pages import ROOT, pages, read
 
 PAGES = pages()
