@@ -5,6 +5,7 @@ run here is skipped with its reason.
 """
 
 import os
+from contextlib import suppress
 from functools import cache
 
 import pytest
@@ -75,6 +76,10 @@ def sealed():
     modes = grad_mode._recording.get(), grad_mode._inference.get()
     random.manual_seed(0)
     yield
+    for loaded_backend in registry._loaded.values():
+        if loaded_backend.reports_targets:  # a bad class index that no value was asked for after is not the next test's
+            with suppress(IndexError):
+                loaded_backend.synchronize()
     registry._chosen = chosen
     if registry._override.get() is not override:
         registry._override.set(override)

@@ -207,8 +207,8 @@ def test_numpy_and_back():
         x.numpy()
     with pytest.raises(RuntimeError, match="Can't call numpy\\(\\) on Tensor that requires grad"):
         np.asarray(x)
-    assert x.detach().numpy().tolist() == x.numpy(force=True).tolist() == [1.0, 1.0]
-    y = minigrad.arange(3)
+    assert x.detach().cpu().numpy().tolist() == x.numpy(force=True).tolist() == [1.0, 1.0]
+    y = minigrad.arange(3).cpu()
     assert np.asarray(y, dtype=np.float32).dtype == np.float32
     assert (np.float32(2.0) * minigrad.ones(2)).tolist() == [2.0, 2.0]
     assert (minigrad.ones(2) + np.float64(2.0)).dtype is minigrad.float32
