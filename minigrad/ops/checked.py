@@ -1,0 +1,103 @@
+"""What a function's annotations promise about its arguments, checked where a user calls it.
+
+Operations call each other as plain functions, which trust their arguments. What users find under `minigrad`,
+`nn.functional` and `special` has a check before it, made from the function's own signature: `input: Tensor` refuses a list,
+`keepdim: bool` a string, in PyTorch's words with the function, the argument and its value. What cannot be said
+by a class (a shape, a list of tensors) is annotated `Any`, and the function itself looks at it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+from functools import cache
+from types import CodeType, FunctionType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from minigrad import dtypes
+from minigrad.errors import DtypeError
+from minigrad.ops.accepts import REFUSED
+from minigrad.ops.base import Variable
+
+# What may stand where an annotation says so. A number may come as a tensor: the operation takes its value.
+CLASSES: dict[str, tuple[type, ...]] = {
+    "Tensor": (Variable,),
+    "bool": (bool, np.bool_),
+    "int": (int, np.integer, Variable),
+    "float": (float, int, np.number, Variable),
+    "str": (str,),
+    "None": (type(None),),
+}
+
+
+def classes(annotation: Any) -> tuple[type, ...]:
+    """The classes that an annotation allows; none if it says nothing that can be checked."""
+    words = str(annotation).split(" | ")
+    return tuple(cls for word in words for cls in CLASSES[word]) if set(words) <= set(CLASSES) else ()
+
+
+def checked(function: Any, name: str = "") -> Any:
+    """The function, of the same signature, with its arguments checked before it runs.
+
+    Its first argument's element type is looked up in `minigrad/ops/accepts.py`. Where there is nothing to check, it is
+    the function itself.
+    """
+    inner = getattr(function, "__code__", None)
+    if inner is None:
+        return function
+    name = name or function.__name__
+    count = inner.co_argcount
+    names = inner.co_varnames[: count + inner.co_kwonlyargcount]
+    several = inner.co_varnames[len(names)] if inner.co_flags & inspect.CO_VARARGS else ""
+    others = inner.co_varnames[len(names) + bool(several)] if inner.co_flags & inspect.CO_VARKEYWORDS else ""
+    allowed = [classes(function.__annotations__.get(n, "Any")) for n in names]
+    refused = REFUSED.get(name, "")
+    if not any(allowed) and not refused:
+        return function
+    code = _code(names, count, tuple(i for i, found in enumerate(allowed) if found), bool(refused), several, others)
+
+    def wrong(i: int, value: Any) -> NoReturn:
+        """Refuse an argument by its place."""
+        kind = str(function.__annotations__[names[i]]).replace(" | None", "")
+        place = f" (position {i + 1})" if i < count else ""
+        shown = "" if value is None or isinstance(value, Variable) else f": got {repr(value)[:60]}"
+        raise TypeError(f"{name}(): argument '{names[i]}'{place} must be {kind}, not {type(value).__name__}{shown}")
+
+    def narrow(value: Variable) -> NoReturn:
+        """Refuse an element type."""
+        kind = dtypes.of(value.array)
+        raise DtypeError(f"{name}(): \"{name}\" not implemented for '{kind.name}', the dtype of argument '{names[0]}'")
+
+    found = {f"allowed{i}": kinds for i, kinds in enumerate(allowed)}
+    found |= {"function": function, "wrong": wrong, "narrow": narrow, "refused": refused}
+    found |= {"__builtins__": builtins, "__name__": function.__module__}
+    made = FunctionType(code.replace(co_name=name, co_qualname=name), found, name, function.__defaults__)
+    made.__kwdefaults__ = function.__kwdefaults__
+    made.__annotations__ = function.__annotations__
+    made.__doc__ = function.__doc__
+    made.__wrapped__ = function  # type: ignore[attr-defined]
+    return made
+
+
+@cache
+def _code(
+    names: tuple[str, ...], count: int, places: tuple[int, ...], types: bool, several: str, others: str
+) -> CodeType:
+    """The check of one signature, written as text: a general one, which has to look at each call's arguments, costs more."""
+    given = [
+        *names[:count],
+        *([f"*{several}"] if several else []),
+        *(f"{n}={n}" for n in names[count:]),
+        *([f"**{others}"] if others else []),
+    ]
+    star = [f"*{several}"] if several else ["*"] if len(names) > count else []
+    signature = [*names[:count], *star, *names[count:], *([f"**{others}"] if others else [])]
+    lines = [f"def check({', '.join(signature)}):"]
+    lines += [f"    if not isinstance({names[i]}, allowed{i}): wrong({i}, {names[i]})" for i in places]
+    if types:
+        lines.append(f"    if {names[0]}.array.dtype.char in refused: narrow({names[0]})")
+    lines.append(f"    return function({', '.join(given)})")
+    whole = compile("\n".join(lines), __file__, "exec", dont_inherit=True)
+    return next(c for c in whole.co_consts if isinstance(c, CodeType))
