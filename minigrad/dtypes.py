@@ -74,6 +74,12 @@ ALL = (
 )  # fmt: skip
 _by_numpy: dict[Any, dtype] = {d.numpy: d for d in ALL}
 _by_name = {d.name: d for d in ALL}
+# The older constructors, by which PyTorch's Tensor.type() names a type.
+CONSTRUCTORS: dict[dtype, str] = {
+    float64: "DoubleTensor", float32: "FloatTensor", float16: "HalfTensor", int64: "LongTensor", int32: "IntTensor",
+    int16: "ShortTensor", int8: "CharTensor", uint8: "ByteTensor", uint16: "UInt16Tensor", uint32: "UInt32Tensor",
+    uint64: "UInt64Tensor", bool_: "BoolTensor", complex64: "ComplexFloatTensor", complex128: "ComplexDoubleTensor",
+}  # fmt: skip
 _python = {float: float32, int: int64, bool: bool_, complex: complex64}
 
 
@@ -92,6 +98,17 @@ def bfloat16() -> dtype:
         made = dtype("bfloat16", scalar)
         _by_name["bfloat16"] = _by_numpy[made.numpy] = made
     return _by_name["bfloat16"]
+
+
+def constructor(kind: dtype) -> str:
+    """The name of a dtype's older constructor."""
+    return CONSTRUCTORS.get(kind, "BFloat16Tensor")
+
+
+def of_constructor(kind: Any) -> Any:
+    """The dtype that `FloatTensor`, or its name with or without a library before it, stands for; anything else as it is."""
+    name = kind.rpartition(".")[2] if isinstance(kind, str) else getattr(kind, "__name__", "")
+    return next((d for d, constructor in CONSTRUCTORS.items() if constructor == name), kind)
 
 
 def of(array: Any) -> dtype:

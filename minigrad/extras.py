@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,20 +10,32 @@ from minigrad import dtypes
 from minigrad.creation import empty, tensor
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.func import vmap as vmap
+from minigrad.return_types import KINDS
 from minigrad.tensor import Size, Tensor, make
 
 
-def _typed(kind: dtypes.dtype, name: str) -> Callable[..., Tensor]:
-    """An older constructor: FloatTensor(2, 3) has that shape, FloatTensor([2, 3]) these elements."""
+class _Typed(type):
+    """The older constructors: FloatTensor(2, 3) has that shape, FloatTensor([2, 3]) these elements.
 
-    def constructor(*data: Any) -> Tensor:
+    A tensor is an instance of the one for its dtype; none is ever made of these classes themselves.
+    """
+
+    kind: dtypes.dtype
+
+    def __call__(cls, *data: Any) -> Tensor:
         if data and all(type(n) is int for n in data):
-            return empty(*data, dtype=kind)
-        return tensor(data[0] if data else [], dtype=kind)
+            return empty(*data, dtype=cls.kind)
+        if data and isinstance(data[0], Size):
+            return empty(data[0], dtype=cls.kind)
+        return tensor(data[0] if data else [], dtype=cls.kind)
 
-    constructor.__name__ = constructor.__qualname__ = name
-    constructor.__doc__ = f"A tensor of {kind.name}: of sizes given as integers, or with the elements of a sequence."
-    return constructor
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype is cls.kind
+
+
+def _typed(kind: dtypes.dtype, name: str) -> Any:
+    about = f"A tensor of {kind.name}: of sizes given as integers, or with the elements of a sequence."
+    return _Typed(name, (), {"kind": kind, "__doc__": about, "__module__": "minigrad"})
 
 
 BoolTensor = _typed(dtypes.bool_, "BoolTensor")
@@ -189,7 +200,28 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     from minigrad.ops import linalg
 
     u, s, vh = linalg.svd(input, not some)
-    return u, s, vh.transpose(-2, -1)
+    return KINDS["svd"](u, s, vh.transpose(-2, -1))
+
+
+def qr(input: Tensor, some: bool = True) -> Any:
+    """Q, R with input = Q @ R; `some=False` gives the square Q."""
+    from minigrad.ops import linalg
+
+    return KINDS["qr"](*linalg.qr(input, "reduced" if some else "complete"))
+
+
+def slogdet(input: Tensor) -> Any:
+    """The sign and the logarithm of the size of determinants."""
+    from minigrad.ops import linalg
+
+    return KINDS["slogdet"](*linalg.slogdet(input))
+
+
+def cholesky(input: Tensor, upper: bool = False) -> Tensor:
+    """The lower triangle L with L @ L.T = input (its transpose if `upper`)."""
+    from minigrad.ops import linalg
+
+    return linalg.cholesky(input, upper=upper)
 
 
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:

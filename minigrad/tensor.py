@@ -265,8 +265,10 @@ class Tensor(Variable):
         return move(self, device("cuda" if device_ is None else device_))
 
     def type(self, dtype: Any = None) -> Any:
-        """The dtype's name, or a cast."""
-        return f"minigrad.{self.dtype.name}" if dtype is None else self.to(dtype=dtype)
+        """The name of the older constructor of this dtype; or a cast to a dtype, also given as that name or constructor."""
+        if dtype is None:
+            return f"{dtypes.dtype.library}.{dtypes.constructor(self.dtype)}"
+        return self.to(dtype=dtypes.of_constructor(dtype))
 
     def type_as(self, other: Tensor) -> Tensor:
         """Cast to another tensor's dtype."""

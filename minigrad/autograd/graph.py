@@ -234,13 +234,34 @@ class Op:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """PyTorch's name for the edges: (node, output number) per differentiable input."""
-        pairs = []
+        pairs: list[tuple[Any, int]] = []
         for edge in self.edges:
             if isinstance(edge, Port):
                 pairs.append((edge.op, edge.index))
+            elif isinstance(edge, Variable):
+                pairs.append((AccumulateGrad(edge), 0))
             else:
                 pairs.append((edge, 0))
         return tuple(pairs)
+
+
+class AccumulateGrad:
+    """A leaf, as walks over `next_functions` see it; the graph itself holds the leaf."""
+
+    __slots__ = ("variable",)
+    next_functions = ()
+
+    def __init__(self, variable: Variable) -> None:
+        self.variable = variable
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self.variable):#x}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self) -> int:
+        return hash(id(self.variable))
 
 
 class Port:

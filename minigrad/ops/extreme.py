@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
@@ -26,13 +26,7 @@ from minigrad.ops.logic import eq, sign, where
 from minigrad.ops.power import absolute, pow
 from minigrad.ops.reduce import Axes, Sum, keep_dims, sum
 from minigrad.ops.shape import unsqueeze
-
-
-class ValuesIndices(NamedTuple):
-    """What max, min, sort and their like return along a dimension."""
-
-    values: Any
-    indices: Any
+from minigrad.return_types import KINDS
 
 
 class Extreme(Nary):
@@ -122,8 +116,8 @@ def _extreme(op: str, largest: bool, input: Tensor, dim: Any, keepdim: bool) -> 
         return ExtremeAll(largest, tuple(range(input.array.ndim)), False).apply(input)
     axis = _dim_with_elements(op, input, dim)
     if not input.array.ndim:
-        return ValuesIndices(input.clone(), input.new_zeros((), dtype=dtypes.int64))
-    return ValuesIndices(*Extreme(largest, axis, keepdim).apply(input))
+        return KINDS[op](input.clone(), input.new_zeros((), dtype=dtypes.int64))
+    return KINDS[op](*Extreme(largest, axis, keepdim).apply(input))
 
 
 def _dim_with_elements(op: str, input: Tensor, dim: Any) -> int:

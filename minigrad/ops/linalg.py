@@ -6,7 +6,7 @@ Differentiation" (2008), said with operations, so that they can be differentiate
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from minigrad import dtypes
 from minigrad.errors import ShapeError
@@ -21,35 +21,7 @@ from minigrad.ops.matrices import diag_embed, tril, triu
 from minigrad.ops.reduce import sum
 from minigrad.ops.scan import prod
 from minigrad.ops.shape import movedim, narrow, reshape, squeeze, unsqueeze
-
-
-class SLogDet(NamedTuple):
-    """What slogdet returns."""
-
-    sign: Any
-    logabsdet: Any
-
-
-class QR(NamedTuple):
-    """What qr returns."""
-
-    Q: Any
-    R: Any
-
-
-class Eigh(NamedTuple):
-    """What eigh returns."""
-
-    eigenvalues: Any
-    eigenvectors: Any
-
-
-class SVD(NamedTuple):
-    """What svd returns."""
-
-    U: Any
-    S: Any
-    Vh: Any
+from minigrad.return_types import KINDS
 
 
 class Cholesky(Unary):
@@ -163,10 +135,10 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return mT(factor) if upper else factor
 
 
-def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
+def eigh(A: Tensor, UPLO: str = "L") -> Any:
     """Eigenvalues in ascending order and eigenvectors (columns) of symmetric matrices."""
     check_matrix("eigh", A, True)
-    return Eigh(*EighOp().apply(A if UPLO == "L" else mT(A)))
+    return KINDS["linalg_eigh"](*EighOp().apply(A if UPLO == "L" else mT(A)))
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
@@ -174,14 +146,14 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     return eigh(A, UPLO).eigenvalues
 
 
-def svd(A: Tensor, full_matrices: bool = True) -> SVD:
+def svd(A: Tensor, full_matrices: bool = True) -> Any:
     """U, S, Vh with A = U @ diag(S) @ Vh; the gradient is that of the reduced form."""
     check_matrix("svd", A)
     if full_matrices and A.array.shape[-1] != A.array.shape[-2]:
         if A.tracked:
             raise ShapeError("linalg.svd: derivatives need full_matrices=False")
-        return SVD(*[wrap(v) for v in backend_of(A.array).xp.linalg.svd(A.array)])
-    return SVD(*SVDOp().apply(A))
+        return KINDS["linalg_svd"](*[wrap(v) for v in backend_of(A.array).xp.linalg.svd(A.array)])
+    return KINDS["linalg_svd"](*SVDOp().apply(A))
 
 
 def svdvals(A: Tensor) -> Tensor:
@@ -189,7 +161,7 @@ def svdvals(A: Tensor) -> Tensor:
     return svd(A, False).S
 
 
-def qr(A: Tensor, mode: str = "reduced") -> QR:
+def qr(A: Tensor, mode: str = "reduced") -> Any:
     """Q, R with A = Q @ R."""
     check_matrix("qr", A)
     m, n = A.array.shape[-2:]
@@ -200,20 +172,20 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
     if mode == "complete" and m > n:
         if A.tracked:
             raise ShapeError("linalg.qr: derivatives need mode='reduced'")
-        return QR(*[wrap(v) for v in backend_of(A.array).xp.linalg.qr(A.array, mode="complete")])
+        return KINDS["linalg_qr"](*[wrap(v) for v in backend_of(A.array).xp.linalg.qr(A.array, mode="complete")])
     if m < n:  # the leading square part decides Q; the rest of R follows
         q, r = QROp().apply(narrow(A, -1, 0, m))
         r = cat([r, matmul(mT(q), narrow(A, -1, m, n - m))], -1)
     else:
         q, r = QROp().apply(A)
-    return QR(A.new_zeros((0,)) if mode == "r" else q, r)
+    return KINDS["linalg_qr"](A.new_zeros((0,)) if mode == "r" else q, r)
 
 
-def slogdet(A: Tensor) -> SLogDet:
+def slogdet(A: Tensor) -> Any:
     """The sign and the logarithm of the size of determinants."""
     check_matrix("slogdet", A, True)
     signs, _ = backend_of(A.array).xp.linalg.slogdet(A.array)
-    return SLogDet(wrap(backend_of(A.array).xp.asarray(signs)), LogAbsDet().apply(A))
+    return KINDS["linalg_slogdet"](wrap(backend_of(A.array).xp.asarray(signs)), LogAbsDet().apply(A))
 
 
 class LogAbsDet(Unary):

@@ -7,7 +7,7 @@ where the values came from, again and again.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,19 +15,13 @@ from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import div, mul, sub
 from minigrad.ops.base import Array, Tensor, Variable, backend_of, cast, normal_axis, wrap
-from minigrad.ops.extreme import ValuesIndices, amax, amin
+from minigrad.ops.extreme import amax, amin
 from minigrad.ops.index import GatherAlong
 from minigrad.ops.logic import eq, where
 from minigrad.ops.pointwise import isnan, lerp
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import movedim, reshape, squeeze
-
-
-class MinMax(NamedTuple):
-    """What aminmax returns."""
-
-    min: Any
-    max: Any
+from minigrad.return_types import KINDS
 
 
 def _places(x: Array, axis: int, descending: bool) -> Array:
@@ -39,8 +33,10 @@ def _places(x: Array, axis: int, descending: bool) -> Array:
     return x.shape[axis] - 1 - xp.flip(back, axis)
 
 
-def _picked(input: Tensor, places: Array, axis: int) -> ValuesIndices:
-    return ValuesIndices(GatherAlong(places, axis).apply(input), wrap(places))
+def _picked(op: str, input: Tensor, places: Array, axis: int, squeezed: bool = False) -> Any:
+    """What an op found along an axis: the elements at these places, and the places."""
+    values, indices = GatherAlong(places, axis).apply(input), wrap(places)
+    return KINDS[op](squeeze(values, axis), squeeze(indices, axis)) if squeezed else KINDS[op](values, indices)
 
 
 def _axis_of(op: str, input: Tensor, dim: Any) -> int:
@@ -51,15 +47,17 @@ def _axis_of(op: str, input: Tensor, dim: Any) -> int:
     return axis
 
 
-def _alone(input: Tensor) -> ValuesIndices:
+def _alone(op: str, input: Tensor) -> Any:
     """The only element of a tensor without dimensions, and its index."""
-    return ValuesIndices(input.clone(), input.new_zeros((), dtype=dtypes.int64))
+    return KINDS[op](input.clone(), input.new_zeros((), dtype=dtypes.int64))
 
 
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> ValuesIndices:
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """The elements in order along a dimension, and where each came from."""
     axis = normal_axis("sort", dim, input.array.ndim)
-    return _picked(input, _places(input.array, axis, descending), axis) if input.array.ndim else _alone(input)
+    if not input.array.ndim:
+        return _alone("sort", input)
+    return _picked("sort", input, _places(input.array, axis, descending), axis)
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
@@ -72,7 +70,7 @@ def msort(input: Tensor) -> Tensor:
     return sort(input, 0).values
 
 
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """The k largest (or smallest) elements along a dimension, best first, and where they stand.
 
     Raises:
@@ -82,29 +80,28 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if not 0 <= k <= (input.array.shape[axis] if input.array.ndim else 1):
         raise ShapeError("selected index k out of range")
     if not input.array.ndim:
-        return _alone(input)
+        return _alone("topk", input)
     places = _places(input.array, axis, largest)[(*(slice(None),) * axis, slice(k))]
-    return _picked(input, places, axis)
+    return _picked("topk", input, places, axis)
 
 
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along a dimension (k counts from 1), and where it stands."""
     axis = _axis_of("kthvalue", input, dim)
     if not 1 <= k <= (input.array.shape[axis] if input.array.ndim else 1):
         raise ShapeError("kthvalue(): selected number k out of range for dimension " + str(axis))
     if not input.array.ndim:
-        return _alone(input)
-    return _ranked(input, np.full((), k - 1), axis, keepdim)
+        return _alone("kthvalue", input)
+    return _ranked("kthvalue", input, np.full((), k - 1), axis, keepdim)
 
 
-def _ranked(input: Tensor, rank: Array, axis: int, keepdim: bool) -> ValuesIndices:
+def _ranked(op: str, input: Tensor, rank: Array, axis: int, keepdim: bool) -> Any:
     """The element of a rank (one for all lines, or one per line) along an axis."""
     xp = backend_of(input.array).xp
     order = _places(input.array, axis, False)
     shape = tuple(1 if i == axis else n for i, n in enumerate(input.array.shape))
     places = xp.take_along_axis(order, xp.broadcast_to(xp.asarray(rank), shape), axis)
-    values, indices = _picked(input, places, axis)
-    return ValuesIndices(values, indices) if keepdim else ValuesIndices(squeeze(values, axis), squeeze(indices, axis))
+    return _picked(op, input, places, axis, not keepdim)
 
 
 def _median(op: str, input: Tensor, dim: Any, keepdim: bool, skip: bool) -> Any:
@@ -119,14 +116,14 @@ def _median(op: str, input: Tensor, dim: Any, keepdim: bool, skip: bool) -> Any:
         return sum(where(won, div(input, sum(shares)), 0.0)) if x.dtype.kind not in "iub" else y
     axis = _axis_of(op, input, dim)
     if not x.ndim:
-        return _alone(input)
+        return _alone(op, input)
     bad = (x != x).sum(axis, keepdims=True)
     xp, size = backend_of(x).xp, x.shape[axis]
     if skip:
         rank = xp.maximum(size - bad - 1, 0) // 2
     else:  # with a NaN, the first of them, which sorts behind all numbers
         rank = xp.where(bad > 0, size - bad, (size - 1) // 2)
-    return _ranked(input, rank, axis, keepdim)
+    return _ranked(op, input, rank, axis, keepdim)
 
 
 def median(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -139,11 +136,11 @@ def nanmedian(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     return _median("nanmedian", input, dim, keepdim, True)
 
 
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     """The most frequent element along a dimension, the smallest of several, and where it stands last."""
     axis = _axis_of("mode", input, dim)
     if not input.array.ndim:
-        return _alone(input)
+        return _alone("mode", input)
     xp = backend_of(input.array).xp
     x = xp.moveaxis(input.array, axis, -1)
     order = _places(x, x.ndim - 1, False)
@@ -153,15 +150,14 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
     start = xp.maximum.accumulate(xp.where(changed, steps, 0), -1)
     best = (steps - start).argmax(-1)[..., None]  # the first end of a longest run of equals
     places = xp.moveaxis(xp.take_along_axis(order, best, -1), -1, axis)
-    values, indices = _picked(input, places, axis)
-    return ValuesIndices(values, indices) if keepdim else ValuesIndices(squeeze(values, axis), squeeze(indices, axis))
+    return _picked("mode", input, places, axis, not keepdim)
 
 
-def _running(largest: bool, op: str, input: Tensor, dim: int) -> ValuesIndices:
+def _running(largest: bool, op: str, input: Tensor, dim: int) -> Any:
     """Running extremes: the latest of equals wins, a NaN stays."""
     axis = normal_axis(op, dim, input.array.ndim)
     if not input.array.ndim:
-        return _alone(input)
+        return _alone(op, input)
     xp = backend_of(input.array).xp
     x = xp.moveaxis(input.array, axis, 0)
     places = xp.zeros(x.shape, np.int64)
@@ -169,23 +165,23 @@ def _running(largest: bool, op: str, input: Tensor, dim: int) -> ValuesIndices:
         best = xp.take_along_axis(x, places[i - 1][None], 0)[0]
         wins = (x[i] >= best if largest else x[i] <= best) & (best == best) | (x[i] != x[i])
         places[i] = xp.where(wins, i, places[i - 1])
-    return _picked(input, xp.ascontiguousarray(xp.moveaxis(places, 0, axis)), axis)
+    return _picked(op, input, xp.ascontiguousarray(xp.moveaxis(places, 0, axis)), axis)
 
 
-def cummax(input: Tensor, dim: int) -> ValuesIndices:
+def cummax(input: Tensor, dim: int) -> Any:
     """The largest element so far along a dimension, and where it stands."""
     return _running(True, "cummax", input, dim)
 
 
-def cummin(input: Tensor, dim: int) -> ValuesIndices:
+def cummin(input: Tensor, dim: int) -> Any:
     """The smallest element so far along a dimension, and where it stands."""
     return _running(False, "cummin", input, dim)
 
 
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """The smallest and the largest element; ties share the gradient evenly."""
     axes = () if dim is None else dim
-    return MinMax(amin(input, axes, keepdim), amax(input, axes, keepdim))
+    return KINDS["aminmax"](amin(input, axes, keepdim), amax(input, axes, keepdim))
 
 
 def _quantile(op: str, input: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str, skip: bool) -> Tensor:

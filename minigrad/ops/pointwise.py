@@ -13,6 +13,7 @@ from minigrad.ops.elementwise import Math, exp, log, log1p, sin
 from minigrad.ops.logic import eq, ge, le, logical_and, logical_not, logical_or, lt, ne, sign, trunc, where
 from minigrad.ops.power import absolute, clamp, pow
 from minigrad.ops.shape import expand
+from minigrad.return_types import KINDS
 
 
 def floating(input: Tensor) -> Tensor:
@@ -407,7 +408,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     return _told(backend_of(input.array).xp.isclose(input.array, other.array, rtol, atol, equal_nan), input)
 
 
-def frexp(input: Tensor) -> tuple[Tensor, Tensor]:
+def frexp(input: Tensor) -> Any:
     """Mantissa in [0.5, 1) and exponent: input = mantissa * 2 ** exponent."""
     x = input.array
     if x.dtype.kind != "f":
@@ -421,4 +422,4 @@ def frexp(input: Tensor) -> tuple[Tensor, Tensor]:
         return wrap(as_array(xp.exp2(n.astype(x.dtype)), x))
 
     scaled = mul(mul(input, powers(-half)), powers(half - exponent))
-    return scaled, wrap(exponent)
+    return KINDS["frexp"](scaled, wrap(exponent))

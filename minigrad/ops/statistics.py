@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +20,7 @@ from minigrad.ops.power import clamp
 from minigrad.ops.reduce import sum
 from minigrad.ops.scan import cumsum
 from minigrad.ops.shape import flip, narrow, reshape, transpose, unsqueeze
-
-
-class Histogram(NamedTuple):
-    """What histogram returns."""
-
-    hist: Any
-    bin_edges: Any
+from minigrad.return_types import KINDS
 
 
 class Logcumsumexp(Unary):
@@ -281,7 +275,7 @@ def histc(input: Tensor, bins: int = 100, min: Any = 0, max: Any = 0) -> Tensor:
 
 def histogram(
     input: Tensor, bins: Any, *, range: Any = None, weight: Tensor | None = None, density: bool = False
-) -> Histogram:
+) -> Any:
     """How many elements (or how much weight) fall into each bin, and the bins' edges."""
     x, xp = input.array.reshape(-1), backend_of(input.array).xp
     weights = None if weight is None else weight.array.reshape(-1)
@@ -290,7 +284,7 @@ def histogram(
         low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
         range = (low - 0.5, high + 0.5) if low == high else (low, high)
     counts, edges = xp.histogram(x, bins=edges, range=range, weights=weights, density=density)
-    return Histogram(wrap(counts.astype(x.dtype)), wrap(edges.astype(x.dtype)))
+    return KINDS["histogram"](wrap(counts.astype(x.dtype)), wrap(edges.astype(x.dtype)))
 
 
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:

@@ -180,7 +180,7 @@ def test_casts():
     assert x.to(minigrad.float32) is x and x.float() is x and x.to(x.device) is x
     assert x.to(minigrad.float32, copy=True) is not x
     assert x.to(minigrad.ones(1, dtype=minigrad.int8)).dtype is minigrad.int8
-    assert x.type() == "minigrad.float32" and x.type(minigrad.int64).dtype is minigrad.int64
+    assert x.type() == "minigrad.FloatTensor" and x.type(minigrad.int64).dtype is minigrad.int64
     assert x.type_as(minigrad.ones(1).double()).dtype is minigrad.float64
 
 
