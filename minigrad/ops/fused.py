@@ -167,6 +167,7 @@ class FusedOp(Nary):
     """A sequence in one kernel. `absorbs` are the ops it stands for, newest first; `absorbed` those that swallowed it."""
 
     __slots__ = ("__weakref__", "absorbed", "absorbs", "cut", "exposed", "relu")
+    keeps_output = True
 
     def __init__(self, relu: bool) -> None:
         self.relu = relu
@@ -189,6 +190,19 @@ class FusedOp(Nary):
             return  # freed, or cut nearer already
         self.cut = inner
         self.edges, self.needs = (inner,), (True,)
+
+    def check_saved(self) -> None:
+        """Refuse to differentiate with values that were overwritten, as ReLU does; or restore them."""
+        memory, self.memory = self.memory, None
+        super().check_saved()
+        if memory is None or memory.stamp >= self.order or not self.relu:
+            return
+        self.memory = memory
+        self.restore()
+
+    def restore(self) -> None:
+        """The output that backward reads was written to: an error, as for an op of its own."""
+        super().check_saved()
 
     def unfused(self, *inputs: Any) -> Tensor:
         """The same with single, differentiable steps."""
@@ -240,6 +254,13 @@ class FusedConv2d(FusedOp):
             return backend.conv2d(x, w, b, self.window, self.groups)
         self.saved = y = backend.conv2d_relu(x, w, b, self.window, self.groups)
         return y
+
+    def restore(self) -> None:
+        """Only the fused kernel reads what was pooled, the single op does not: there it may be written to, so here too."""
+        if self.pool is None:
+            super().restore()
+        self.forward(*[None if v is None else v.array for v in self.inputs])
+        self.memory = None
 
     def kernel_grads(self, gy: Array) -> tuple[Any, ...]:
         (x, w, _), backend, needs = self.inputs, backend_of(gy), (self.needs[0], self.needs[1], self.needs[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from typing import Any
 
@@ -22,7 +23,7 @@ from minigrad.ops.base import (
     normal_axis,
 )
 from minigrad.ops.reduce import sum
-from minigrad.ops.shape import expand, permute, reshape, sum_to_size, transpose, unsqueeze
+from minigrad.ops.shape import permute, reshape, squeeze, sum_to_size, transpose, unsqueeze
 
 
 class MatMul(Nary):
@@ -284,29 +285,46 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return Diagonal(offset, a, b).apply(input)
 
 
-class Einsum(Nary):
-    """A sum of products over named axes; every name occurs once per operand and in another operand or the result."""
+def _contract(a: Tensor, left: str, b: Tensor, right: str, kept: str) -> tuple[Tensor, str]:
+    """Two operands of an einsum as one: names in both that are not in `kept` are summed over.
 
-    __slots__ = ("operands", "result")
-    precision = "low"
+    The product is a stack of matrices (names in both, names of the left, names of the right), and lies in memory in that
+    order, as PyTorch's does: dropout of an attention map draws its mask in the order of memory.
+    """
+    order = sorted({*left, *right}, key=lambda c: kept.find(c) if c in kept else len(kept))
+    over = [c for c in left if c in right and c not in kept]
+    if not over:
+        return mul(_laid_out(a, left, order), _laid_out(b, right, order)), "".join(order)
+    both = [c for c in order if c in left and c in right and c in kept]
+    rows, columns = [c for c in order if c not in right], [c for c in order if c not in left]
+    if rows and columns and order.index(columns[-1]) < order.index(rows[0]):
+        return _contract(b, right, a, left, kept)
+    stacked_a = _stacked(a, left, both, rows, over)
+    stacked_b = transpose(_stacked(b, right, both, columns, over), 1, 2)
+    names = [*both, *rows, *columns]
+    sizes = dict(zip(left + right, a.array.shape + b.array.shape, strict=True))
+    return reshape(bmm(stacked_a, stacked_b), [sizes[c] for c in names]), "".join(names)
 
-    def __init__(self, operands: tuple[str, ...], result: str) -> None:
-        self.operands, self.result = operands, result
 
-    def forward(self, *arrays: Array) -> Array:
-        equation = f"{','.join(self.operands)}->{self.result}"
-        return backend_of(arrays[0]).xp.einsum(equation, *arrays, optimize=True)
+def _laid_out(v: Tensor, names: str, order: list[str]) -> Tensor:
+    """An operand with its axes in the given order, and axes of length one where it has none."""
+    v = permute(v, [names.index(c) for c in order if c in names])
+    for axis, c in enumerate(order):
+        if c not in names:
+            v = unsqueeze(v, axis)
+    return v
 
-    def backward(self, gy: Tensor) -> Grads:
-        grads: list[Any] = []
-        for i, need in enumerate(self.needs):
-            if not need:
-                grads.append(None)
-                continue
-            others = [j for j in range(len(self.operands)) if j != i]
-            names = (self.result, *[self.operands[j] for j in others])
-            grads.append(Einsum(names, self.operands[i]).apply(gy, *[self.inputs[j] for j in others]))
-        return tuple(grads)
+
+def _stacked(v: Tensor, names: str, both: list[str], own: list[str], over: list[str]) -> Tensor:
+    """An operand as a stack of matrices (both, own, over); turned only after its axes were merged, to save a copy."""
+    turned = bool(own) and names.index(own[-1]) > names.index(over[-1])
+    order = [*both, *over, *own] if turned else [*both, *own, *over]
+    if order != list(names):
+        v = permute(v, [names.index(c) for c in order])
+    shape, n = v.array.shape, len(both)
+    cut = n + len(over if turned else own)
+    v = reshape(v, (math.prod(shape[:n]), math.prod(shape[n:cut]), math.prod(shape[cut:])))
+    return transpose(v, 1, 2) if turned else v
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
@@ -370,14 +388,20 @@ def _einsum_checked(equation: str, names: list[str], result: str, operands: list
                 v = diagonal(v, 0, a, b)
                 n = n[:a] + n[a + 1 : b] + n[b + 1 :] + c
         elsewhere = set(result).union(*[set(m) for j, m in enumerate(names) if j != i])
-        alone = tuple(k for k, c in enumerate(n) if c not in elsewhere)
-        if alone:
-            v = sum(v, alone)
-            n = "".join(c for c in n if c in elsewhere)
-        ones = tuple(k for k, c in enumerate(n) if v.array.shape[k] != sizes[c])
-        if ones:
-            v = expand(v, [sizes[c] for c in n])
+        v, n = _summed(v, n, "".join(elsewhere)), "".join(c for c in n if c in elsewhere)
+        ones = [k for k, c in enumerate(n) if v.array.shape[k] == 1]
+        if ones:  # they take part in nothing
+            n, v = "".join(c for k, c in enumerate(n) if k not in ones), squeeze(v, ones)
         names[i], operands[i] = n, v
-    if len(operands) == 1 and sorted(names[0]) == sorted(result):
-        return permute(operands[0], [names[0].index(c) for c in result]) if result else operands[0]
-    return Einsum(tuple(names), result).apply(*operands)
+    v, n = operands[0], names[0]
+    for i in range(1, len(operands)):
+        later = sorted(set("".join(names[i + 1 :])).difference(result))
+        v, n = _contract(v, n, operands[i], names[i], "".join([*result, *later]))
+    v = _summed(v, n, result)
+    return _laid_out(v, "".join(c for c in n if c in result), list(result))
+
+
+def _summed(v: Tensor, names: str, kept: str) -> Tensor:
+    """The sum over the axes whose names are not kept."""
+    alone = tuple(k for k, c in enumerate(names) if c not in kept)
+    return sum(v, alone) if alone else v

@@ -69,11 +69,15 @@ def scaled_dot_product_attention(
     scores = matmul(mul(query, root if scale is None or scale > 0 else -root), mul(transpose(key, -1, -2), root))
     if attn_mask is not None:
         scores = add(scores, _additive(attn_mask, q.dtype))
-    weights = softmax(scores, -1)
+    blind = None
     if attn_mask is not None:
-        blind = (scores.array == -np.inf).all(-1, keepdims=True)
-        if blind.any():
-            weights = where(wrap(blind), 0.0, weights)
+        hidden = (scores.array == -np.inf).all(-1, keepdims=True)
+        blind = wrap(hidden) if hidden.any() else None
+    if blind is not None:  # before as well: the gradient of softmax at such a row is not a number
+        scores = where(blind, 0.0, scores)
+    weights = softmax(scores, -1)
+    if blind is not None:
+        weights = where(blind, 0.0, weights)
     return matmul(dropout(weights, dropout_p), value)
 
 

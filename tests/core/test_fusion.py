@@ -124,6 +124,38 @@ def test_a_saved_input_that_was_overwritten_is_noticed(fusing: Fusing) -> None:
         y.backward()
 
 
+WRITES = {
+    "itself": lambda lib, y: y.mul_(3),
+    "a view": lambda lib, y: y.view(-1).mul_(3),
+    "a view that is left": lambda lib, y: y.flatten(1).t().add_(1),
+    "an operator": lambda lib, y: y.__iadd__(lib.ones(1)),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_what_was_pooled_may_be_written_to(fusing: Fusing, write: Any) -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((2, 2, 8, 8)), rng.standard_normal((3, 2, 3, 3))
+
+    def gradient(lib: Any, f: Any) -> Any:
+        weight = lib.tensor(w, requires_grad=True)
+        y = write(lib, f.max_pool2d(f.relu(f.conv2d(lib.tensor(x), weight)), 2))
+        (y * y * y).sum().backward()
+        return weight.grad.numpy()
+
+    np.testing.assert_allclose(gradient(minigrad, fused), gradient(torch, torch_functional), rtol=1e-12)
+    assert "conv2d_relu_max_pool2d" in fusing.calls
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize("first", ["conv2d", "linear"])
+def test_what_relu_gave_may_not(fusing: Fusing, first: str, write: Any) -> None:
+    w = minigrad.ones((3, 2, 3, 3) if first == "conv2d" else (3, 2), requires_grad=True)
+    y = minigrad.relu(getattr(fused, first)(minigrad.ones((2, 2, 5, 5) if first == "conv2d" else (2, 2)), w))
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        write(minigrad, y).sum().backward()
+
+
 def test_off_by_one_switch(fusing: Fusing) -> None:
     with fused.fusion(False):
         y = minigrad.relu(minigrad.conv2d(minigrad.ones(1, 1, 4, 4), minigrad.ones(1, 1, 2, 2)))

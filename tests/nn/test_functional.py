@@ -99,6 +99,7 @@ CALLS = [
     "F.scaled_dot_product_attention(x(1, 2, 4), x(1, 3, 4), x(1, 3, 4), t.tensor([[True, False, True], [True] * 3]))",
     "F.scaled_dot_product_attention(x(2, 4, 5, 4), x(2, 2, 6, 4), x(2, 2, 6, 4), enable_gqa=True)",
     "F.scaled_dot_product_attention(x(1, 2, 4), x(1, 3, 4), x(1, 3, 4), dropout_p=0.5)",
+    "F.scaled_dot_product_attention(x(1, 2, 4), x(1, 3, 4), x(1, 3, 4), t.tensor([[True, False, True], [False] * 3]))",
     # norms
     "F.layer_norm(x(2, 3, 4), (3, 4), x(3, 4), x(3, 4), 1e-3)",
     "F.group_norm(x(2, 6, 3), 3, x(6), x(6))",

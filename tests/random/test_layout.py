@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import minigrad
 from minigrad import random as mr
 from minigrad.random.distributions import bernoulli, bernoulli_array, normal, uniform
 from minigrad.random.layout import fill, filled_like, memory_order
@@ -48,3 +49,18 @@ def test_the_rest_of_a_sliced_array_stays():
 def test_memory_order_of_reversed_axes():
     assert memory_order(np.zeros((2, 3))[::-1]) == [0, 1]
     assert memory_order(np.zeros((2, 3)).T[::-1]) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "equation",
+    ["bhid,bhjd->bhij", "bhid,bhjd->bihj", "bhid,bhjd->hjbi", "bhid,hjd->jhi", "bhid,j->jbi", "bhid,hd,d->bi"],
+)
+def test_products_lie_in_memory_as_pytorchs(equation):
+    """Dropout of an attention map draws in the order of memory."""
+    names = equation.partition("->")[0].split(",")
+    sizes = dict(zip("bhijd", (2, 3, 4, 5, 6), strict=True))
+    operands = [torch.ones([sizes[c] for c in n]) for n in names]
+    theirs = torch.einsum(equation, *operands)
+    ours = minigrad.einsum(equation, *[minigrad.from_numpy(v.numpy()) for v in operands])
+    assert ours.stride() == theirs.stride()
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
