@@ -5,9 +5,10 @@ and by `Tensor.f`, whose places hold a small stand-in until then; what is found 
 
 A new operation is one function, as a rule in `minigrad/ops`, and one word here. The letters say its forms:
 
-    f  minigrad.f(input, ...)      o  the same with out=
-    m  Tensor.f(...)               i  Tensor.f_(...), in place
-    p  Tensor.f, a property
+    f  minigrad.f(input, ...)      i  Tensor.f_(...), in place
+    m  Tensor.f(...)               p  Tensor.f, a property
+
+Which functions take out= is said in minigrad/out.py.
 """
 
 from __future__ import annotations
@@ -16,41 +17,39 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from minigrad import dtypes
-from minigrad.errors import DtypeError, GraphError
+from minigrad.ops.checked import checked
 from minigrad.ops.inplace import inplace
+from minigrad.out import RULE, with_out
 
 TABLE: dict[str, dict[str, str]] = {
     "ops.pointwise": {
-        "fomi": "addcdiv addcmul bitwise_left_shift bitwise_right_shift clamp_max clamp_min copysign deg2rad exp2 float_power "
+        "fmi": "addcdiv addcmul bitwise_left_shift bitwise_right_shift clamp_max clamp_min copysign deg2rad exp2 float_power "
         "frac gcd heaviside hypot lcm ldexp lerp logit nan_to_num nextafter rad2deg sgn sinc square xlogy",
-        "fom": "fmax fmin isneginf isposinf logaddexp logaddexp2 signbit",
-        "fm": "frexp isclose isfinite isinf isnan isreal positive",
+        "fm": "fmax fmin isneginf isposinf logaddexp logaddexp2 signbit "
+        "frexp isclose isfinite isinf isnan isreal positive",
         "f": "fill rsub",
     },
     "ops.special": {
-        "fomi": "digamma erf erfc erfinv i0 igamma igammac lgamma mvlgamma",
-        "fo": "polygamma",
+        "fmi": "digamma erf erfc erfinv i0 igamma igammac lgamma mvlgamma",
+        "f": "polygamma",
     },
     "ops.order": {
-        "fom": "aminmax argsort cummax cummin isin kthvalue median mode msort nanmedian nanquantile quantile sort topk",
-        "fm": "unique unique_consecutive",
-        "fo": "bucketize searchsorted",
+        "fm": "aminmax argsort cummax cummin isin kthvalue median mode msort nanmedian nanquantile quantile sort topk "
+        "unique unique_consecutive",
+        "f": "bucketize searchsorted",
     },
     "ops.statistics": {
-        "fom": "diff histc logcumsumexp nanmean nansum",
-        "fomi": "renorm",
-        "fm": "bincount corrcoef cov dist histogram",
+        "fmi": "renorm",
+        "fm": "diff histc logcumsumexp nanmean nansum bincount corrcoef cov dist histogram",
         "f": "cdist cumulative_trapezoid gradient trapezoid",
     },
     "ops.matrices": {
-        "fomi": "addbmm addmv addr tril triu",
-        "fom": "cross diag inner kron vdot",
-        "fm": "diag_embed diagflat trace",
+        "fmi": "addbmm addmv addr tril triu",
+        "fm": "cross diag inner kron vdot diag_embed diagflat trace",
         "f": "block_diag cartesian_prod chain_matmul combinations meshgrid tril_indices triu_indices vander",
     },
     "ops.linalg": {
-        "fm": "cholesky det logdet matrix_exp matrix_power qr slogdet",
+        "fm": "det logdet matrix_exp matrix_power",
     },
     "ops.views": {
         "fm": "argwhere as_strided dsplit fliplr flipud hsplit narrow_copy nonzero_static ravel repeat_interleave rot90 select "
@@ -58,14 +57,14 @@ TABLE: dict[str, dict[str, str]] = {
         "m": "bfloat16 unfold",
         "f": "alias_copy as_strided_copy atleast_1d atleast_2d atleast_3d  broadcast_tensors constant_pad_nd "
         "diagonal_copy expand_copy permute_copy  select_copy split_copy split_with_sizes_copy squeeze_copy t_copy "
-        "transpose_copy unbind_copy unfold_copy unsqueeze_copy view_copy",
-        "fo": "column_stack dstack hstack vstack",
+        "transpose_copy unbind_copy unfold_copy unsqueeze_copy view_copy "
+        "column_stack dstack hstack vstack",
     },
     "ops.draws": {
         "m": "bernoulli_ cauchy_ exponential_ geometric_ log_normal_ normal_ random_ uniform_",
     },
     "extras": {
-        "fm": "adjoint conj is_nonzero is_pinned real svd",
+        "fm": "adjoint cholesky conj is_nonzero is_pinned qr real slogdet svd",
         "m": "ndimension pin_memory share_memory_",
         "p": "is_cpu is_quantized is_sparse itemsize mH nbytes",
         "f": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor ShortTensor "
@@ -132,14 +131,21 @@ def function(name: str) -> Any:
     """What `minigrad.name` is; None if there is no such function."""
     if name in ALIASES:
         module, _, target = f"minigrad.{ALIASES[name]}".rpartition(".")
-        return getattr(import_module(module), target)
+        return behind_door(name, getattr(import_module(module), target))
     if name in IN_PLACE_FUNCTIONS.split():
         return getattr(import_module("minigrad.tensor").Tensor, name)
     entry = ENTRIES.get(name)
     if entry is None or "f" not in entry.forms:
         return None
-    found = operation(name)
-    return with_out(found) if "o" in entry.forms else found
+    return behind_door(name, operation(name))
+
+
+def behind_door(name: str, found: Any) -> Any:
+    """What `minigrad.name` is, if the plain function is found: its arguments checked, and with out=, where it has that."""
+    if found.__module__ == "minigrad":
+        return found
+    found = checked(found)
+    return with_out(name, found) if name in RULE else found
 
 
 def functions() -> Iterator[str]:
@@ -168,8 +174,8 @@ def method(name: str) -> Any:
     if name in ALIASES:
         return function(name)
     if name in ENTRIES:
-        return property(operation(name)) if "p" in ENTRIES[name].forms else operation(name)
-    return inplace(name, operation(name[:-1]))
+        return property(operation(name)) if "p" in ENTRIES[name].forms else checked(operation(name))
+    return inplace(name, checked(operation(name[:-1])))
 
 
 class Later:
@@ -190,39 +196,3 @@ def hang_on(cls: type) -> None:
     """Give a class all methods of the table, to be loaded when they are used."""
     for name in methods():
         setattr(cls, name, Later(cls, name))
-
-
-def with_out(compute: Any) -> Any:
-    """A function that takes out=: tensors to write its results into."""
-    import functools
-
-    @functools.wraps(compute)
-    def storing(*args: Any, out: Any = None, **options: Any) -> Any:
-        y = compute(*args, **options)
-        return y if out is None else stored(compute.__name__, y, out)
-
-    return storing
-
-
-def stored(name: str, results: Any, out: Any) -> Any:
-    """Write results into the tensors given as out=, and return these.
-
-    Raises:
-        GraphError: if a gradient would have to flow through them. DtypeError: if they cannot hold the results.
-        ShapeError: if they have elements, but not as many as the results.
-    """
-    if isinstance(results, tuple):
-        kept = [stored(name, y, o) for y, o in zip(results, out, strict=True)]
-        return type(results)(*kept) if hasattr(results, "_fields") else tuple(kept)
-    if results.tracked or out.tracked:
-        raise GraphError(
-            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
-        )
-    if not dtypes.can_cast(dtypes.of(results.array), dtypes.of(out.array)):
-        raise DtypeError(f"result type {results.dtype} can't be cast to the desired output type {out.dtype}")
-    if out.array.shape != results.array.shape:  # PyTorch resizes what has another shape
-        out.array = results.array.astype(out.array.dtype)
-    else:
-        out.array[...] = results.array
-    out.shared_memory().written(name)
-    return out

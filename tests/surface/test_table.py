@@ -37,9 +37,16 @@ def test_aliases(name):
 def test_the_core_is_not_shadowed():
     core = {name for name in vars(minigrad) if name in surface.ENTRIES}
     for name in core:
-        assert getattr(surface.operation(name), "__wrapped__", surface.operation(name)) is getattr(
-            getattr(minigrad, name), "__wrapped__", getattr(minigrad, name)
-        )
+        assert plain(surface.operation(name)) is plain(getattr(minigrad, name))
+
+
+def plain(function):
+    """A function without out= and without its arguments' checks."""
+    while (
+        inner := getattr(function, "__wrapped__", None) or getattr(function, "__globals__", {}).get("compute")
+    ) is not None:
+        function = inner
+    return function
 
 
 def test_importing_loads_no_operation_of_the_table():
