@@ -10,7 +10,6 @@ from importlib import import_module as _import_module
 from typing import Any as _Any
 
 from minigrad import autograd
-from minigrad import out as _out
 from minigrad import surface as _surface
 from minigrad.autograd import (
     enable_grad,
@@ -155,6 +154,7 @@ from minigrad.ops.logic import (
     where,
 )  # fmt: skip
 from minigrad.ops.matmul import addmm, baddbmm, bmm, diagonal, dot, einsum, matmul, mm, mv, outer, tensordot
+from minigrad.ops.out import hang_on as _take_out
 from minigrad.ops.power import absolute, clamp, pow
 from minigrad.ops.reduce import (
     all,
@@ -206,7 +206,7 @@ concat = concatenate = cat
 pi, e, inf, nan = 3.141592653589793, 2.718281828459045, 1e400, 1e400 - 1e400
 for _alias, _name in _ALIASES.items():
     globals().setdefault(_alias, globals()[_name])
-_out.hang_on(globals())
+_take_out(globals())
 
 # What is heavy, or seldom used, is loaded when it is first asked for.
 _LAZY = (

@@ -8,7 +8,7 @@ A new operation is one function, as a rule in `minigrad/ops`, and one word here.
     f  minigrad.f(input, ...)      i  Tensor.f_(...), in place
     m  Tensor.f(...)               p  Tensor.f, a property
 
-Which functions take out= is said in minigrad/out.py.
+Which functions take out= is said in minigrad/ops/out.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from minigrad.ops.checked import checked
 from minigrad.ops.inplace import inplace
-from minigrad.out import RULE, with_out
+from minigrad.ops.out import RULE, with_out
 
 TABLE: dict[str, dict[str, str]] = {
     "ops.pointwise": {

@@ -15,7 +15,7 @@ from torch.testing._internal.common_methods_invocations import op_db
 
 import minigrad
 from minigrad.errors import DtypeError, GraphError, ShapeError
-from minigrad.out import RULE
+from minigrad.ops.out import RULE
 
 OPERATIONS = {op.name: op for op in reversed(op_db) if op.name in RULE and op.supports_out}
 assert len(OPERATIONS) > 150

@@ -33,13 +33,13 @@ RULES: dict[str, str] = {
     "logical_not logical_or logical_xor logit logsumexp lt maximum minimum mul mvlgamma ne nextafter normal outer polygamma pow "
     "rad2deg reciprocal remainder rsqrt sigmoid sin sinc sinh sqrt square stack std sub tan tanh var vstack xlogy",
     # The result's own.
-    "same": "absolute addbmm addmm addmv all alias_copy amax amin aminmax any argmax argmin argsort as_strided_copy baddbmm bitwise_not "
-    "bmm bucketize ceil cholesky cross cummax cummin diag diagonal_copy diff dot expand_copy floor frac frexp gather heaviside histc histogram "
-    "index_add index_copy index_reduce index_select inner isin isneginf isposinf kthvalue log_softmax logcumsumexp masked_select "
-    "matmul max median min mm mode msort multinomial mv nan_to_num nanmedian nanquantile narrow_copy neg nonzero norm permute_copy "
-    "pinverse qr quantile renorm round scatter scatter_add scatter_reduce searchsorted select_copy sgn sign signbit slice_scatter "
-    "softmax sort squeeze_copy svd t_copy take take_along_dim tensordot topk transpose_copy tril triu trunc unfold_copy "
-    "unsqueeze_copy vdot view_copy where",
+    "same": "absolute addbmm addmm addmv all alias_copy amax amin aminmax any argmax argmin argsort as_strided_copy baddbmm "
+    "bitwise_not bmm bucketize ceil cholesky cross cummax cummin diag diagonal_copy diff dot expand_copy floor frac frexp "
+    "gather heaviside histc histogram index_add index_copy index_reduce index_select inner isin isneginf isposinf kthvalue "
+    "log_softmax logcumsumexp masked_select matmul max median min mm mode msort multinomial mv nan_to_num nanmedian "
+    "nanquantile narrow_copy neg nonzero norm permute_copy pinverse qr quantile renorm round scatter scatter_add "
+    "scatter_reduce searchsorted select_copy sgn sign signbit slice_scatter softmax sort squeeze_copy svd t_copy take "
+    "take_along_dim tensordot topk transpose_copy tril triu trunc unfold_copy unsqueeze_copy vdot view_copy where",
     # It is the type that the function computes in.
     "counts": "cumprod cumsum mean nanmean nansum prod sum",
     # It is the type of what is made, and out may have any shape.
