@@ -118,7 +118,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return Clamp(min, max).apply(cast(input, wanted))
 
 
-def pow(input: Tensor, exponent: Tensor) -> Tensor:
+def pow(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ** exponent
 
     Raises:

@@ -1,5 +1,7 @@
 """Samplers, combined datasets and splits: the same numbers in the same order as PyTorch's."""
 
+import itertools
+
 import numpy as np
 import pytest
 from both_libraries import OURS, Squares, X, Y, agree, pairs
@@ -117,3 +119,11 @@ def test_datasets_that_fetch_many_at_once_are_asked_for_many():
 
     agree(lambda lib: list(lib.data.DataLoader(Many(None), batch_size=4)))
     agree(lambda lib: list(lib.data.DataLoader(lib.data.Subset(Many(None), [5, 3]), batch_size=4)))
+
+
+def test_a_sampler_without_end_begins_at_once():
+    def scenario(lib):
+        loader = lib.data.DataLoader(range(40), 8, sampler=lib.data.RandomSampler(range(40), True, 10**12))
+        return list(itertools.islice(loader, 9))
+
+    agree(scenario)

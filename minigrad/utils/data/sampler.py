@@ -82,7 +82,7 @@ class RandomSampler(Sampler[int]):
         generator = self.generator or Generator().manual_seed(draw_seed(None))
         whole, rest = divmod(self.num_samples, 32 if self.replacement else n)
         if self.replacement:
-            for size in [32] * whole + [rest]:
+            for size in itertools.chain(itertools.repeat(32, whole), [rest]):  # num_samples may be endless
                 yield from randint(size, 0, n, generator=generator).tolist()
         else:
             for _ in range(whole):
