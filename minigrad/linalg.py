@@ -27,6 +27,7 @@ from minigrad.ops.matmul import diagonal as _diagonal
 from minigrad.ops.matmul import matmul
 from minigrad.ops.matrices import cross as _cross
 from minigrad.ops.matrices import vander
+from minigrad.ops.out import with_out as _with_out
 from minigrad.ops.reduce import sum as _sum
 
 
@@ -55,6 +56,14 @@ def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     """Sums of products of vectors along a dimension."""
     return _sum(x * y, dim)
 
+
+for _rule, _names in (
+    ("same", "cholesky cross det eigvalsh inv matmul matrix_norm matrix_power multi_dot norm qr solve solve_triangular svdvals "
+     "vecdot vector_norm"),
+    ("cast", "matrix_rank pinv"),
+):  # fmt: skip
+    for _name in _names.split():
+        globals()[_name] = _with_out(_name, globals()[_name], _rule, __name__)
 
 __all__ = [
     "LeastSquares", "LinAlgError", "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq", "matmul",

@@ -3,6 +3,8 @@
 from typing import Any
 
 from minigrad.ops import activation, elementwise, extreme, logic, pointwise, special
+from minigrad.ops.checked import checked
+from minigrad.ops.out import with_out
 
 _PLACES = {
     activation: "log_softmax softmax expit=sigmoid",
@@ -34,12 +36,13 @@ _POLYNOMIALS = {
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
         module, theirs = _NAMES[name]
-        found = getattr(module, theirs)
+        found = checked(getattr(module, theirs))
     elif name in _POLYNOMIALS:
-        found = special.polynomial(name)
+        found = checked(special.polynomial(name), name)
     else:
         raise AttributeError(f"module 'minigrad.special' has no attribute {name!r}")
-    globals()[name] = found
+    rule = "same" if name.endswith("softmax") else "cast"
+    globals()[name] = found = with_out(name, found, rule, __name__)
     return found
 
 

@@ -29,7 +29,7 @@ RULES: dict[str, str] = {
     "cast": "acos acosh add addcdiv addcmul addr asin asinh atan atan2 atanh bernoulli bitwise_and bitwise_left_shift "
     "bitwise_or bitwise_right_shift bitwise_xor cat clamp clamp_max clamp_min column_stack copysign cos cosh "
     "deg2rad digamma div dstack eq erf erfc erfinv exp exp2 expm1 float_power floor_divide fmax fmin fmod gcd ge gt "
-    "hstack hypot i0 igamma igammac inverse kron lcm ldexp le lerp lgamma log log10 log1p log2 logaddexp logaddexp2 logical_and "
+    "hstack hypot i0 igamma igammac kron lcm ldexp le lerp lgamma log log10 log1p log2 logaddexp logaddexp2 logical_and "
     "logical_not logical_or logical_xor logit logsumexp lt maximum minimum mul mvlgamma ne nextafter normal outer polygamma pow "
     "rad2deg reciprocal remainder rsqrt sigmoid sin sinc sinh sqrt square stack std sub tan tanh var vstack xlogy",
     # The result's own.
@@ -37,7 +37,7 @@ RULES: dict[str, str] = {
     "bitwise_not bmm bucketize ceil cholesky cross cummax cummin diag diagonal_copy diff dot expand_copy floor frac frexp "
     "gather heaviside histc histogram index_add index_copy index_reduce index_select inner isin isneginf isposinf kthvalue "
     "log_softmax logcumsumexp masked_select matmul max median min mm mode msort multinomial mv nan_to_num nanmedian "
-    "nanquantile narrow_copy neg nonzero norm permute_copy pinverse qr quantile renorm round scatter scatter_add "
+    "nanquantile narrow_copy neg nonzero norm permute_copy qr quantile renorm round scatter scatter_add "
     "scatter_reduce searchsorted select_copy sgn sign signbit slice_scatter softmax sort squeeze_copy svd t_copy take "
     "take_along_dim tensordot topk transpose_copy tril triu trunc unfold_copy unsqueeze_copy vdot view_copy where",
     # It is the type that the function computes in.
@@ -64,8 +64,13 @@ def hang_on(names: dict[str, Any]) -> None:
             names[name] = with_out(name, names[name])
 
 
-def with_out(name: str, compute: Any, rule: str = "") -> Any:
-    """A function with out=, otherwise of the signature of `compute`, which it calls as it was called."""
+def with_out(name: str, compute: Any, rule: str = "", module: str = "minigrad") -> Any:
+    """A function with out=, otherwise of the signature of `compute`, which it calls as it was called.
+
+    Arguments:
+        rule: a key of RULES; the table's, unless one is given.
+        module: where the function will be found.
+    """
     plain: Any = inspect.unwrap(compute)
     inner = plain.__code__
     positional = inner.co_varnames[: inner.co_argcount]
@@ -79,7 +84,7 @@ def with_out(name: str, compute: Any, rule: str = "") -> Any:
         "into": into,
         "rule": rule or RULE[name],
         "__builtins__": builtins,
-        "__name__": "minigrad",
+        "__name__": module,
     }
     made = FunctionType(code, found, name, plain.__defaults__)
     made.__kwdefaults__ = {**(plain.__kwdefaults__ or {}), "out": None}

@@ -1,6 +1,7 @@
 """out=: every function that has it, beside PyTorch's, on samples of PyTorch's own operator database."""
 
 import inspect
+import operator
 import warnings
 
 import numpy as np
@@ -17,12 +18,19 @@ import minigrad
 from minigrad.errors import DtypeError, GraphError, ShapeError
 from minigrad.ops.out import RULE
 
-OPERATIONS = {op.name: op for op in reversed(op_db) if op.name in RULE and op.supports_out}
-assert len(OPERATIONS) > 150
+MODULES = ("linalg.", "special.")
+OPERATIONS = {
+    op.name: op
+    for op in reversed(op_db)
+    if op.supports_out and (op.name in RULE or (op.name.startswith(MODULES) and database.resolve(op.name)))
+}
+assert len(OPERATIONS) > 200
 # Not compared: what it holds is arbitrary, or PyTorch's database has no sample with out= that PyTorch itself accepts.
 ARBITRARY = {"empty"}
 DRAWN = {"bernoulli", "multinomial", "normal", "randn"}
-UNLIKE = {"svd", "qr"}  # signs are free
+# Signs are free, or the results stand in another tuple, or PyTorch's own are less exact.
+UNLIKE = {"svd", "qr", *(f"linalg.{name}" for name in ("qr", "svd", "eigh", "lstsq", "pinv", "slogdet"))}
+UNLIKE |= {"special.bessel_y0", "special.bessel_y1"}
 NAMES = sorted(set(OPERATIONS) - ARBITRARY - DRAWN - UNLIKE)
 DRAWN = sorted(DRAWN)
 # PyTorch's out= form is another function than the one without: it looks at the types in its own way.
@@ -37,6 +45,7 @@ OTHER_TYPES = {
     "searchsorted",
     "bucketize",
     "cholesky",
+    "linalg.matrix_power",
 }
 
 
@@ -61,9 +70,9 @@ def call(name, sample, out):
     args = database.translated((sample.input, *sample.args), [])
     if name == "where":
         args = (args[1], args[0], *args[2:])
-    if name == "polygamma":
+    if name.endswith("polygamma"):
         args = (args[1], args[0])
-    return getattr(minigrad, name)(*args, **database.translated(sample.kwargs, []), out=out)
+    return operator.attrgetter(name)(minigrad)(*args, **database.translated(sample.kwargs, []), out=out)
 
 
 def like(y, make):
