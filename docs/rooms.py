@@ -33,7 +33,7 @@ ROOMS = {
     "registry": ("registry", "backend", "window", "device"),
     "backends": ("backends",),
 }
-SMALL = ("errors", "quiet", "surface")
+SMALL = ("errors", "quiet", "surface", "layout", "return_types")
 SAYS = {
     "nn": "layers, doors, models",
     "func": "derivatives as functions",

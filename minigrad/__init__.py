@@ -92,6 +92,7 @@ from minigrad.ops.arithmetic import (
     remainder,
     sub,
 )  # fmt: skip
+from minigrad.ops.checked import checked as _checked
 from minigrad.ops.conv import col2im, im2col
 from minigrad.ops.elementwise import (
     acos,
@@ -203,9 +204,15 @@ from minigrad.tensor import Tensor
 __version__ = "0.1.0"
 abs = absolute
 concat = concatenate = cat
+newaxis = None
 pi, e, inf, nan = 3.141592653589793, 2.718281828459045, 1e400, 1e400 - 1e400
 for _alias, _name in _ALIASES.items():
     globals().setdefault(_alias, globals()[_name])
+# Arguments are checked before what a user calls, except where time counts: these look at their arguments themselves.
+_OPEN = ("relu", "conv2d", "max_pool2d", "fusion", "set_fusion", "_checked")
+for _name, _function in list(globals().items()):
+    if str(getattr(_function, "__module__", "")).startswith("minigrad.ops.") and _name not in _OPEN:
+        globals()[_name] = _checked(_function)
 _take_out(globals())
 
 # What is heavy, or seldom used, is loaded when it is first asked for.
@@ -226,7 +233,10 @@ _LAZY = (
     "transforms",
     "utils",
 )
-_FROM = {"autocast": "amp", "load": "io", "save": "io"}
+_FROM = {
+    "autocast": "amp", "load": "io", "save": "io", "channels_last": "layout", "channels_last_3d": "layout",
+    "contiguous_format": "layout", "memory_format": "layout", "preserve_format": "layout", "strided": "layout",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> _Any:

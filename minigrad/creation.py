@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.device import backend_for
+from minigrad.device import device as device_class
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.base import number
 from minigrad.ops.shape import shape_of
@@ -265,7 +266,10 @@ def linspace(
 
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, **options: Any) -> Tensor:
     """`steps` numbers from base**start to base**end, at even ratios."""
-    return base ** linspace(start, end, steps, **options)
+    wanted = options.pop("dtype", None)
+    whole = wanted is not None and dtypes.as_numpy(wanted, "logspace").kind in "iu"
+    y = base ** linspace(start, end, steps, dtype=dtypes.float64 if whole else wanted, **options)
+    return y.to(wanted) if whole else y
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -429,3 +433,4 @@ def multinomial(
 
 
 Generator.wrap_state = staticmethod(from_numpy)  # a saved state is a tensor to whoever asks for one
+Generator.as_device = staticmethod(device_class)

@@ -103,6 +103,14 @@ def set_default_device(device: Any) -> None:
     registry.set_default_device(as_device("cpu" if device is None else device).type)
 
 
+def get_default_device() -> Any:
+    """Where new tensors live, unless they are told."""
+    from minigrad import registry
+    from minigrad.device import device as as_device
+
+    return as_device(registry.default_device())
+
+
 def set_default_tensor_type(t: Any) -> None:
     """The older way to say set_default_dtype."""
     kinds = {"DoubleTensor": dtypes.float64, "FloatTensor": dtypes.float32, "HalfTensor": dtypes.float16}
@@ -116,6 +124,29 @@ def set_float32_matmul_precision(precision: str) -> None:
     """Accepted for PyTorch's scripts: products are always computed in full precision."""
     if precision not in ("highest", "high", "medium"):
         raise ShapeError(f'set_float32_matmul_precision expects "highest", "high" or "medium", but got {precision!r}')
+
+
+def get_float32_matmul_precision() -> str:
+    """Products are always computed in full precision."""
+    return "highest"
+
+
+def set_num_interop_threads(num: int) -> None:
+    """Accepted for PyTorch's scripts: one operation runs at a time."""
+
+
+def get_num_interop_threads() -> int:
+    """One operation runs at a time."""
+    return 1
+
+
+def set_warn_always(b: bool) -> None:
+    """Accepted for PyTorch's scripts: how often a warning is shown is Python's to say."""
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """Whether tiny numbers can be made zero: they are kept here."""
+    return not mode
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
@@ -228,5 +259,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """Flat indices as one index per dimension of a shape."""
     from minigrad.registry import backend_of
 
+    if indices.array.dtype.kind not in "iu":
+        raise DtypeError(f"unravel_index(): expected 'indices' to be integer dtype, but got {indices.dtype}")
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
     return tuple(make(v) for v in backend_of(indices.array).xp.unravel_index(indices.array, sizes))

@@ -13,6 +13,7 @@ from minigrad.autograd.graph import Duties, Variable
 from minigrad.device import backend_for, device
 from minigrad.errors import DeviceError, DtypeError, GraphError, ShapeError
 from minigrad.handles import GradKeeper, RemovableHandle
+from minigrad.layout import layout, strided
 from minigrad.ops import (
     arithmetic,
     fused,
@@ -98,9 +99,9 @@ class Tensor(Variable):
         return -1 if self.device.type == "cpu" else self.device.index or 0
 
     @property
-    def layout(self) -> str:
+    def layout(self) -> layout:
         """Every tensor here is dense."""
-        return "minigrad.strided"
+        return strided
 
     def stride(self, dim: int | None = None) -> Any:
         """Elements from one place to the next, per dimension."""

@@ -250,6 +250,7 @@ class AccumulateGrad:
 
     __slots__ = ("variable",)
     next_functions = ()
+    order = 0
 
     def __init__(self, variable: Variable) -> None:
         self.variable = variable

@@ -112,3 +112,33 @@ def empty_cache() -> None:
     if is_available():
         cupy().get_default_memory_pool().free_all_blocks()
         cupy().get_default_pinned_memory_pool().free_all_blocks()
+
+
+def manual_seed(seed: int) -> None:
+    """Without effect: numbers on the GPU come from the stream that `minigrad.manual_seed` starts."""
+
+
+def manual_seed_all(seed: int) -> None:
+    """Without effect, as manual_seed."""
+
+
+def seed() -> None:
+    """Without effect, as manual_seed."""
+
+
+def seed_all() -> None:
+    """Without effect, as manual_seed."""
+
+
+def is_initialized() -> bool:
+    """Whether the GPU can be used: nothing else has to be made ready."""
+    return is_available()
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """No kernel of the GPU's backend works in bfloat16."""
+    return False
+
+
+def ipc_collect() -> None:
+    """Without effect: processes share no memory of the GPU."""

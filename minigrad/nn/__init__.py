@@ -32,7 +32,7 @@ from minigrad.nn.activation import (
     Threshold,
 )  # fmt: skip
 from minigrad.nn.attention import MultiheadAttention
-from minigrad.nn.containers import ModuleDict, ModuleList, Sequential
+from minigrad.nn.containers import DataParallel, ModuleDict, ModuleList, Sequential
 from minigrad.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from minigrad.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from minigrad.nn.lazy import (

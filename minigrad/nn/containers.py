@@ -230,3 +230,20 @@ class ModuleDict(Module):
             )
         for key, module in modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules:
             self[key] = module
+
+
+class DataParallel(Module):
+    """A module as `self.module`: one device computes everything here, and what is called is the module itself.
+
+    Args:
+        device_ids, output_device, dim: accepted for PyTorch's scripts, without effect.
+    """
+
+    def __init__(self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0) -> None:
+        super().__init__()
+        self.module = module
+        self.device_ids: list[Any] = []
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """What the module makes of its arguments."""
+        return self.module(*inputs, **kwargs)

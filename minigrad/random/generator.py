@@ -49,6 +49,10 @@ def _as_is(state: npt.NDArray[np.uint8]) -> Any:
     return state
 
 
+def _as_given(device: Any) -> Any:
+    return device
+
+
 class Generator:
     """A stream of random numbers: PyTorch's CPU stream, whatever the device.
 
@@ -58,8 +62,10 @@ class Generator:
 
     __slots__ = ("_device", "_float_normal", "_fresh", "_initial_seed", "_source", "lock", "next_normal")
 
-    # The room above this one sets it to make tensors of states; bare arrays are what this room knows.
+    # The room above this one sets these to make tensors of states, and devices; bare arrays and names are what this room knows.
     wrap_state: Callable[[npt.NDArray[np.uint8]], Any] = staticmethod(_as_is)
+
+    as_device: Callable[[Any], Any] = staticmethod(_as_given)
 
     def __init__(self, device: Any = "cpu") -> None:
         self._device = device
@@ -73,7 +79,7 @@ class Generator:
     @property
     def device(self) -> Any:
         """What the generator was made for; the numbers do not depend on it."""
-        return self._device
+        return self.as_device(self._device)
 
     # ------------------------------------------------------------------ seeds
 

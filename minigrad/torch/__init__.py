@@ -23,31 +23,51 @@ WHERE = "`python -m minigrad.torch --list` and docs/surface.md say what there is
 # PyTorch's module -> minigrad's. A name with "+" is made here: see minigrad/torch/extras.py.
 MODULES: dict[str, str] = {
     "torch": "minigrad",
+    "torch.accelerator": "+accelerator",
     "torch.amp": "minigrad.amp",
     "torch.autograd": "+autograd",
+    "torch.autograd.forward_ad": "minigrad.autograd.forward_ad",
+    "torch.autograd.function": "minigrad.autograd",
     "torch.autograd.functional": "minigrad.autograd.functional",
+    "torch.autograd.graph": "minigrad.autograd.saved",
+    "torch.autograd.profiler": "+autograd_profiler",
+    "torch.autograd.variable": "+autograd",
     "torch.backends": "+backends",
     "torch.backends.cuda": "+backends_cuda",
     "torch.backends.cudnn": "+backends_cudnn",
+    "torch.backends.mkl": "+backends_mkl",
+    "torch.backends.mkldnn": "+backends_mkl",
     "torch.backends.mps": "+backends_mps",
+    "torch.backends.openmp": "+backends_openmp",
+    "torch.compiler": "+compiler",
     "torch.cuda": "minigrad.cuda",
     "torch.cuda.amp": "minigrad.amp.legacy",
+    "torch.distributed": "+distributed",
     "torch.distributions": "minigrad.distributions",
     "torch.func": "minigrad.func",
+    "torch.functional": "minigrad",
+    "torch.hub": "+hub",
+    "torch.jit": "+jit",
     "torch.linalg": "minigrad.linalg",
+    "torch.mps": "+mps",
     "torch.multiprocessing": "multiprocessing",
     "torch.nn": "minigrad.nn",
+    "torch.nn.attention": "+nn_attention",
     "torch.nn.functional": "minigrad.nn.functional",
     "torch.nn.grad": "minigrad.nn.grad",
     "torch.nn.init": "minigrad.nn.init",
     "torch.nn.modules": "minigrad.nn",
+    "torch.nn.modules.utils": "+nn_modules_utils",
+    "torch.nn.parallel": "minigrad.nn",
     "torch.nn.parameter": "minigrad.nn.parameter",
     "torch.nn.utils": "minigrad.nn.utils",
     "torch.nn.utils.rnn": "minigrad.nn.utils.rnn",
     "torch.optim": "minigrad.optim",
     "torch.optim.lr_scheduler": "minigrad.optim.lr_scheduler",
     "torch.optim.optimizer": "minigrad.optim",
+    "torch.profiler": "+profiler",
     "torch.random": "minigrad.random",
+    "torch.return_types": "minigrad.return_types",
     "torch.special": "minigrad.special",
     "torch.types": "+types",
     "torch.utils": "minigrad.utils",
@@ -56,6 +76,10 @@ MODULES: dict[str, str] = {
     "torch.utils.data.dataset": "minigrad.utils.data",
     "torch.utils.data.dataloader": "minigrad.utils.data",
     "torch.utils.data.sampler": "minigrad.utils.data",
+    "torch.utils.model_zoo": "+model_zoo",
+    "torch.utils.tensorboard": "+tensorboard",
+    "torch.version": "+version",
+    "torch.xpu": "+xpu",
     "torchvision": "+torchvision",
     "torchvision.datasets": "minigrad.datasets",
     "torchvision.models": "minigrad.models",
@@ -63,6 +87,30 @@ MODULES: dict[str, str] = {
     "torchvision.transforms.functional": "minigrad.transforms.functional",
     "torchvision.utils": "minigrad.utils.images",
 }
+# Files in which PyTorch keeps what minigrad shows in one module.
+SPLIT = {
+    "torch.distributions": "bernoulli beta binomial categorical cauchy chi2 constraints dirichlet distribution exponential gamma "
+    "geometric gumbel half_normal independent kl laplace log_normal mixture_same_family multinomial multivariate_normal "
+    "normal one_hot_categorical poisson studentT transformed_distribution transforms uniform",
+    "torch.nn.modules": "activation adaptive batchnorm channelshuffle container conv distance dropout flatten fold instancenorm "
+    "lazy linear loss module normalization padding pixelshuffle pooling rnn sparse transformer upsampling",
+    "torch.optim": "adadelta adagrad adam adamax adamw asgd lbfgs nadam radam rmsprop rprop sgd sparse_adam",
+    "torchvision.datasets": "cifar fakedata folder mnist vision",
+    "torchvision.models": "alexnet densenet googlenet inception mobilenet mobilenetv2 resnet squeezenet vgg",
+}
+MODULES.update({f"{whole}.{part}": MODULES[whole] for whole, parts in SPLIT.items() for part in parts.split()})
+
+# Classes whose printed names scripts show: where they are, what they are called, and PyTorch's module for them.
+SHOWN = (
+    ("minigrad.tensor", "Tensor", "torch"),
+    ("minigrad.size", "Size", "torch"),
+    ("minigrad.dtypes", "dtype", "torch"),
+    ("minigrad.device", "device", "torch"),
+    ("minigrad.layout", "layout", "torch"),
+    ("minigrad.layout", "memory_format", "torch"),
+    ("minigrad.random.generator", "Generator", "torch._C"),
+    ("minigrad.nn.parameter", "Parameter", "torch.nn.parameter"),
+)
 
 
 class Renamed(ModuleType):
@@ -126,8 +174,15 @@ def _exists(source: str) -> bool:
         return False
 
 
+def _name_all(library: str) -> None:
+    """Print shapes, types and the classes of tensors as those of one library."""
+    Size.library = dtype.library = library
+    for module, name, theirs in SHOWN:
+        getattr(importlib.import_module(module), name).__module__ = theirs if library == "torch" else module
+
+
 def install() -> None:
-    """Make `torch` and `torchvision` mean minigrad from now on, in this process; shapes and types are printed as PyTorch's.
+    """Make `torch` and `torchvision` mean minigrad from now on, in this process; shapes, types and tensors are printed as PyTorch's.
 
     Raises:
         RuntimeError: if the real ones are loaded already.
@@ -140,4 +195,13 @@ def install() -> None:
                 f"{name} is already imported in this process: install() comes before the first import of it"
             )
     sys.meta_path.insert(0, Finder())
-    Size.library = dtype.library = "torch"
+    _name_all("torch")
+
+
+def uninstall() -> None:
+    """Take install() back: `torch` and `torchvision` are looked for again, and nothing prints under their names."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Finder)]
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("torch", "torchvision"):
+            del sys.modules[name]
+    _name_all("minigrad")

@@ -68,7 +68,7 @@ def room(name):
 
 
 # Who may import whom, downwards. What is not named here (errors, window, quiet) knows nobody and may be used by all.
-GROUND = {"errors", "window", "quiet", "size"}
+GROUND = {"errors", "window", "quiet", "size", "layout", "return_types"}
 MAY = {
     "autograd": set(),
     "dtypes": set(),

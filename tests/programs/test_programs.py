@@ -23,9 +23,7 @@ import pytest
 import torch as pytorch
 
 import minigrad
-from minigrad.dtypes import dtype
-from minigrad.size import Size
-from minigrad.torch import Finder, Renamed, install
+from minigrad.torch import Finder, Renamed, install, uninstall
 
 HERE = Path(__file__).parent
 PROGRAMS = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("test_"))
@@ -45,11 +43,7 @@ def torch_means_minigrad() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Finder)]
-        for name in list(sys.modules):
-            if _is_pytorch(name):
-                del sys.modules[name]
-        Size.library = dtype.library = "minigrad"
+        uninstall()
         sys.modules.update(away)
 
 
