@@ -278,4 +278,4 @@ class iinfo:
 
 def of_numpy(found: Any) -> dtype:
     """NumPy's type as ours."""
-    return _by_numpy[found]
+    return _by_numpy[found] if found.name != "bfloat16" else bfloat16()

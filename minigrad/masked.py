@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from minigrad import dtypes
+from minigrad.errors import DtypeError
 from minigrad.ops import activation, order, pointwise, scan
 from minigrad.ops import extreme as _extreme
 from minigrad.ops import reduce as _reduce
@@ -31,10 +32,26 @@ def _prepared(input: Tensor, mask: Tensor | None, neutral: Any, dtype: Any) -> T
         input = cast(input, dtypes.as_numpy(dtype, "masked"))
     if mask is None:
         return input
+    if isinstance(neutral, float) and math.isinf(neutral):
+        _no_bool("amax" if neutral < 0 else "amin", input)
     if input.array.dtype.kind in "iu" and isinstance(neutral, float) and math.isinf(neutral):
         limits = dtypes.iinfo(dtypes.of(input.array))
         neutral = limits.max if neutral > 0 else limits.min
     return where(_full_mask(input, mask), input, neutral)
+
+
+def _no_bool(op: str, input: Tensor, dtype: Any = None) -> None:
+    """Refuse truth values, which have no running sums and no smallest or largest element of their type."""
+    if input.array.dtype.kind == "b" and dtype is None:
+        raise DtypeError(f"masked.{op}(): \"{op}\" not implemented for 'bool', the dtype of argument 'input'")
+
+
+def _no_integer(op: str, input: Tensor) -> None:
+    """Refuse types in which the result has no place."""
+    if input.array.dtype.kind in "iub":
+        raise DtypeError(
+            f"masked.{op}(): input dtype should be either floating point or complex, but argument 'input' is {input.dtype}"
+        )
 
 
 def sum(
@@ -55,13 +72,17 @@ def prod(
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None, mask: Tensor | None = None) -> Tensor:
-    """Running sums of what the mask shows."""
-    return scan.cumsum(_prepared(input, mask, 0, dtype), dim)
+    """Running sums of what the mask shows, in the input's own type."""
+    _no_bool("cumsum", input, dtype)
+    y = _prepared(input, mask, 0, dtype)
+    return scan.cumsum(y, dim, dtype=y.dtype)
 
 
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None, mask: Tensor | None = None) -> Tensor:
-    """Running products of what the mask shows."""
-    return scan.cumprod(_prepared(input, mask, 1, dtype), dim)
+    """Running products of what the mask shows, in the input's own type."""
+    _no_bool("cumprod", input, dtype)
+    y = _prepared(input, mask, 1, dtype)
+    return scan.cumprod(y, dim, dtype=y.dtype)
 
 
 def amax(
@@ -98,6 +119,8 @@ def mean(
     input: Tensor, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Tensor | None = None
 ) -> Tensor:
     """The mean of what the mask shows."""
+    if dtype is None:
+        _no_integer("mean", input)
     if mask is None:
         return _reduce.mean(input, dim, keepdim, dtype=dtype)
     count = _reduce.sum(_full_mask(input, mask), dim, keepdim)
@@ -109,7 +132,11 @@ def median(
     input: Tensor, dim: int = -1, *, keepdim: bool = False, dtype: Any = None, mask: Tensor | None = None
 ) -> Tensor:
     """The middle of what the mask shows: the lower one of two."""
-    return order.nanmedian(_prepared(input, mask, math.nan, dtype), dim, keepdim).values
+    if mask is None:
+        return order.median(_prepared(input, None, 0, dtype), dim, keepdim).values
+    y = input if dtype is None else cast(input, dtypes.as_numpy(dtype, "median"))
+    wide = cast(y, dtypes.float64.numpy) if y.array.dtype.kind in "iub" else y
+    return cast(order.nanmedian(_prepared(wide, mask, math.nan, None), dim, keepdim).values, y.array.dtype)
 
 
 def norm(
@@ -122,6 +149,7 @@ def norm(
     mask: Tensor | None = None,
 ) -> Tensor:
     """The p-norm of what the mask shows."""
+    _no_integer("norm", input)
     neutral = math.inf if ord == -math.inf else 0.0
     return _extreme.norm(_prepared(input, mask, neutral, dtype), ord, dim, keepdim)
 
@@ -181,7 +209,8 @@ def normalize(
 def logsumexp(input: Tensor, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
     """log(sum(exp(x))) of what the mask shows."""
     axes = tuple(range(input.array.ndim)) if dim is None else dim
-    return _extreme.logsumexp(_prepared(input, mask, -math.inf, dtype), axes, keepdim)
+    y = _extreme.logsumexp(_prepared(input, mask, -math.inf, dtype), axes, keepdim)
+    return cast(y, input.array.dtype) if dtype is None else y
 
 
 def logaddexp(
@@ -193,5 +222,6 @@ def logaddexp(
     other_mask: Tensor | None = None,
 ) -> Tensor:
     """log(exp(a) + exp(b)) of what each mask shows."""
+    _no_integer("logaddexp", input)
     a = _prepared(input, input_mask, -math.inf, dtype)
     return pointwise.logaddexp(a, _prepared(other, other_mask, -math.inf, dtype))

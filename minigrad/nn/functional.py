@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minigrad.ops.activation import sigmoid, tanh
+from minigrad.ops.checked import checked
 from minigrad.ops.conv import fold, unfold
 from minigrad.ops.fused import conv2d, linear, max_pool2d
 from minigrad.ops.loss import cross_entropy, mse_loss, nll_loss
@@ -97,3 +98,9 @@ from minigrad.ops.nn_resize import (
 )
 from minigrad.ops.norm import batch_norm
 from minigrad.ops.pool import avg_pool2d, max_unpool2d
+
+# Arguments are checked before all but those whose time counts in small networks: these look at their arguments themselves.
+OPEN = "checked sigmoid tanh relu conv2d linear max_pool2d cross_entropy mse_loss log_softmax softmax relu_"
+for _name, _function in list(globals().items()):
+    if not _name.startswith("_") and callable(_function) and _name not in OPEN.split():
+        globals()[_name] = checked(_function)

@@ -172,12 +172,12 @@ class Binary(Op):
         if self.divides and wanted.kind in "iub":
             wanted = dtypes.default_numpy()
         if x.__class__ in NUMBERS:
-            a = x = fitted(x, wanted)
+            a, x = x, fitted(x, wanted)
         elif x.dtype != wanted:
             a = cast(a, wanted)
             x = a.array
         if z.__class__ in NUMBERS:
-            b = z = fitted(z, wanted)
+            b, z = z, fitted(z, wanted)
         elif z.dtype != wanted:
             b = cast(b, wanted)
             z = b.array
@@ -311,6 +311,8 @@ def fitted(value: Any, wanted: Any) -> Any:
         bits = wanted.itemsize * 8
         value = int(value) % (1 << bits)  # integers wrap around, as in C
         return value - (1 << bits) if wanted.kind == "i" and value >> (bits - 1) else value
+    if wanted.kind == "V":  # bfloat16: NumPy would answer a Python float with float32
+        return np.asarray(value, wanted)
     return value
 
 

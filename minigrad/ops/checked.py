@@ -18,8 +18,8 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.errors import DtypeError
-from minigrad.ops.accepts import REFUSED
-from minigrad.ops.base import Variable
+from minigrad.ops.accepts import EMPTY, NARROW, REFUSED, WIDENED
+from minigrad.ops.base import Variable, cast
 
 # What may stand where an annotation says so. A number may come as a tensor: the operation takes its value.
 CLASSES: dict[str, tuple[type, ...]] = {
@@ -27,6 +27,7 @@ CLASSES: dict[str, tuple[type, ...]] = {
     "bool": (bool, np.bool_),
     "int": (int, np.integer, Variable),
     "float": (float, int, np.number, Variable),
+    "complex": (complex, float, int, np.number, Variable),
     "str": (str,),
     "None": (type(None),),
 }
@@ -56,11 +57,16 @@ def checked(function: Any, name: str = "") -> Any:
     refused = REFUSED.get(name, "")
     if not any(allowed) and not refused:
         return function
-    code = _code(names, count, tuple(i for i, found in enumerate(allowed) if found), bool(refused), several, others)
+    places = tuple(i for i, found in enumerate(allowed) if found)
+    code = _code(names, count, places, bool(refused), name in EMPTY, name in WIDENED, several, others)
 
     def wrong(i: int, value: Any) -> NoReturn:
         """Refuse an argument by its place."""
-        kind = str(function.__annotations__[names[i]]).replace(" | None", "")
+        kind = (
+            str(function.__annotations__[names[i]])
+            .replace(" | None", "")
+            .replace("Tensor | complex", "Tensor or Number")
+        )
         place = f" (position {i + 1})" if i < count else ""
         shown = "" if value is None or isinstance(value, Variable) else f": got {repr(value)[:60]}"
         raise TypeError(f"{name}(): argument '{names[i]}'{place} must be {kind}, not {type(value).__name__}{shown}")
@@ -72,6 +78,7 @@ def checked(function: Any, name: str = "") -> Any:
 
     found = {f"allowed{i}": kinds for i, kinds in enumerate(allowed)}
     found |= {"function": function, "wrong": wrong, "narrow": narrow, "refused": refused}
+    found |= {"widened": widened, "NARROW": NARROW}
     found |= {"__builtins__": builtins, "__name__": function.__module__}
     made = FunctionType(code.replace(co_name=name, co_qualname=name), found, name, function.__defaults__)
     made.__kwdefaults__ = function.__kwdefaults__
@@ -81,9 +88,27 @@ def checked(function: Any, name: str = "") -> Any:
     return made
 
 
+def widened(function: Any, *args: Any, **options: Any) -> Any:
+    """The function computed in float32, and its result rounded to the half precision that the first argument has."""
+    kind, wide = args[0].array.dtype, np.dtype(np.float32)
+
+    def up(v: Any) -> Any:
+        return cast(v, wide) if isinstance(v, Variable) and v.array.dtype.char in NARROW else v
+
+    y = function(*map(up, args), **{name: up(v) for name, v in options.items()})
+    return cast(y, kind) if isinstance(y, Variable) and options.get("dtype") is None else y
+
+
 @cache
 def _code(
-    names: tuple[str, ...], count: int, places: tuple[int, ...], types: bool, several: str, others: str
+    names: tuple[str, ...],
+    count: int,
+    places: tuple[int, ...],
+    types: bool,
+    empty: bool,
+    wide: bool,
+    several: str,
+    others: str,
 ) -> CodeType:
     """The check of one signature, written as text: a general one, which has to look at each call's arguments, costs more."""
     given = [
@@ -96,8 +121,11 @@ def _code(
     signature = [*names[:count], *star, *names[count:], *([f"**{others}"] if others else [])]
     lines = [f"def check({', '.join(signature)}):"]
     lines += [f"    if not isinstance({names[i]}, allowed{i}): wrong({i}, {names[i]})" for i in places]
+    unless_empty = f" and {names[0]}.array.size" if empty else ""
     if types:
-        lines.append(f"    if {names[0]}.array.dtype.char in refused: narrow({names[0]})")
+        lines.append(f"    if {names[0]}.array.dtype.char in refused{unless_empty}: narrow({names[0]})")
+    if wide:
+        lines.append(f"    if {names[0]}.array.dtype.char in NARROW: return widened(function, {', '.join(given)})")
     lines.append(f"    return function({', '.join(given)})")
     whole = compile("\n".join(lines), __file__, "exec", dont_inherit=True)
     return next(c for c in whole.co_consts if isinstance(c, CodeType))

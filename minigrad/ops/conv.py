@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from minigrad.errors import ShapeError
+from minigrad import dtypes
+from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of, check_same_dtype, device_error
 from minigrad.ops.shape import pad, reshape, unsqueeze
 from minigrad.window import Pair, Window, conv_out_size, conv_window, pair
@@ -240,6 +241,8 @@ def pad_by_name(op: str, input: Tensor, kernel: Pair, stride: Pair, name: str, d
 
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
     """The patch under every window as a column: (N, C, H, W) -> (N, C*KH*KW, OH*OW)"""
+    if input.array.dtype.kind in "iu":
+        raise DtypeError(f"unfold(): not implemented for {dtypes.of(input.array)}, the dtype of argument 'input'")
     if input.array.ndim == 3:
         y = unfold(unsqueeze(input, 0), kernel_size, dilation, padding, stride)
         return reshape(y, y.array.shape[1:])

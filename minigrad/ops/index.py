@@ -359,13 +359,12 @@ class Scatter(Nary):
             if g_src.array.shape != self.saved:
                 missing = [(0, n - m) for m, n in zip(g_src.array.shape, self.saved, strict=True)]
                 g_src = pad(g_src, [v for pair in reversed(missing) for v in pair])
-        if self.needs[0]:
-            if self.adds:
-                g_x = gy
-            else:
-                keep = backend_of(gy.array).xp.ones(gy.array.shape, bool)
-                keep[_along(keep, self.index, self.axis)] = False
-                g_x = where(wrap(keep), gy, 0.0)
+        if self.needs[0] and self.adds:
+            g_x = gy
+        elif self.needs[0]:
+            keep = backend_of(gy.array).xp.ones(gy.array.shape, bool)
+            keep[_along(keep, self.index, self.axis)] = False
+            g_x = where(wrap(keep), gy, 0.0)
         return g_x, g_src
 
 
@@ -379,9 +378,17 @@ def scatter(
     where_, axis = _index_array("scatter", index), normal_axis("scatter", dim, input.array.ndim)
     if not isinstance(src, Variable):
         src = input.new_full(where_.shape, src)
-    if reduce not in (None, "add"):
-        raise ShapeError(f"scatter(): reduce argument must be 'add' or None, but got {reduce!r}: use scatter_reduce")
+    if reduce not in (None, "add", "multiply"):
+        raise ShapeError(
+            f"scatter(): reduce argument must be 'add', 'multiply' or None, but got {reduce!r}: use scatter_reduce"
+        )
     _check_scatter("scatter", input, where_, axis, src)
+    if reduce == "multiply":  # without a derivative, as PyTorch's: scatter_reduce has one
+        y = wrap(input.array.copy())
+        backend_of(y.array).xp.multiply.at(
+            y.array, _along(y.array, where_, axis), src.array[tuple(map(slice, where_.shape))]
+        )
+        return y
     return Scatter(where_, axis, reduce == "add").apply(input, src)
 
 
@@ -433,10 +440,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     where_ = _index_array("index_add", index)
     shape = source.array.shape
     wide = where_.reshape([-1 if i == axis else 1 for i in range(len(shape))])
-    spread = wrap(
-        np.broadcast_to(wide, shape) if isinstance(wide, np.ndarray) else backend_of(wide).xp.broadcast_to(wide, shape)
-    )
-    return scatter_add(input, axis, spread, source if alpha == 1 else mul(source, alpha))
+    return scatter_add(input, axis, expand(wrap(wide), shape), source if alpha == 1 else mul(source, alpha))
 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:

@@ -184,6 +184,8 @@ def trunc(input: Tensor) -> Tensor:
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest number with so many decimals, halves to the even one."""
+    if not isinstance(decimals, int) or abs(decimals) > 300:
+        raise TypeError(f"round(): argument 'decimals' must be int within [-300, 300], but got {decimals!r}")
     if decimals == 0:
         return Round().apply(input)
     if input.array.dtype.kind in "iub":
@@ -218,32 +220,32 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return tuple(wrap(f) for f in found) if as_tuple else wrap(xp.stack(found, 1))
 
 
-def eq(input: Tensor, other: Tensor) -> Tensor:
+def eq(input: Tensor, other: Tensor | complex) -> Tensor:
     """input == other"""
     return Eq().apply(input, other)
 
 
-def ne(input: Tensor, other: Tensor) -> Tensor:
+def ne(input: Tensor, other: Tensor | complex) -> Tensor:
     """input != other"""
     return Ne().apply(input, other)
 
 
-def lt(input: Tensor, other: Tensor) -> Tensor:
+def lt(input: Tensor, other: Tensor | complex) -> Tensor:
     """input < other"""
     return Lt().apply(input, other)
 
 
-def le(input: Tensor, other: Tensor) -> Tensor:
+def le(input: Tensor, other: Tensor | complex) -> Tensor:
     """input <= other"""
     return Le().apply(input, other)
 
 
-def gt(input: Tensor, other: Tensor) -> Tensor:
+def gt(input: Tensor, other: Tensor | complex) -> Tensor:
     """input > other"""
     return Gt().apply(input, other)
 
 
-def ge(input: Tensor, other: Tensor) -> Tensor:
+def ge(input: Tensor, other: Tensor | complex) -> Tensor:
     """input >= other"""
     return Ge().apply(input, other)
 
@@ -263,17 +265,17 @@ def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     return LogicalXor().apply(input, other)
 
 
-def bitwise_and(input: Tensor, other: Tensor) -> Tensor:
+def bitwise_and(input: Tensor | complex, other: Tensor | complex) -> Tensor:
     """input & other"""
     return BitwiseAnd().apply(input, other)
 
 
-def bitwise_or(input: Tensor, other: Tensor) -> Tensor:
+def bitwise_or(input: Tensor | complex, other: Tensor | complex) -> Tensor:
     """input | other"""
     return BitwiseOr().apply(input, other)
 
 
-def bitwise_xor(input: Tensor, other: Tensor) -> Tensor:
+def bitwise_xor(input: Tensor | complex, other: Tensor | complex) -> Tensor:
     """input ^ other"""
     return BitwiseXor().apply(input, other)
 

@@ -21,7 +21,9 @@ from minigrad.ops.base import (
     check_same_dtype,
     device_error,
     normal_axis,
+    wrap,
 )
+from minigrad.ops.logic import where
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import permute, reshape, squeeze, sum_to_size, transpose, unsqueeze
 
@@ -75,7 +77,7 @@ def _checked(op: str, a: Tensor, b: Tensor) -> None:
             raise TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(v).__name__}")
     if a.array.__class__ is not b.array.__class__:
         raise device_error(a.array, b.array)
-    if a.array.dtype.kind == "b":
+    if a.array.dtype.kind == "b" and a.array.size and b.array.size:
         raise DtypeError(f'{op}(): "{op}" not implemented for bool')
     if a.array.dtype != b.array.dtype and Mixed.low is None:
         raise DtypeError(
@@ -209,16 +211,24 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return reshape(y, (*x.shape[:-1], w.shape[0]))
 
 
+def scaled(beta: Any, input: Tensor, alpha: Any, product: Tensor) -> Tensor:
+    """beta * input + alpha * product; without the input where beta is 0, so that its NaNs do not count."""
+    if input.array.dtype.kind in "iub":  # the factors have the tensors' type, too
+        beta, alpha = (int(beta), int(alpha)) if input.array.dtype.kind != "b" else (bool(beta), bool(alpha))
+    product = product if alpha == 1 else mul(product, alpha)
+    if beta == 0:
+        return add(where(wrap(input.array != input.array), False, mul(input, False)), product)
+    return add(input if beta == 1 else mul(input, beta), product)
+
+
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)"""
-    y = mm(mat1, mat2)
-    return add(input if beta == 1 else mul(input, beta), y if alpha == 1 else mul(y, alpha))
+    return scaled(beta, input, alpha, mm(mat1, mat2))
 
 
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * bmm(batch1, batch2)"""
-    y = bmm(batch1, batch2)
-    return add(input if beta == 1 else mul(input, beta), y if alpha == 1 else mul(y, alpha))
+    return scaled(beta, input, alpha, bmm(batch1, batch2))
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:

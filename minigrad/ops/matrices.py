@@ -10,39 +10,31 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.device import backend_for
 from minigrad.errors import DtypeError, ShapeError
-from minigrad.ops.arithmetic import add, mul, sub
+from minigrad.ops.arithmetic import mul, sub
 from minigrad.ops.base import Tensor, backend_of, broadcast_error, cast, normal_axis, wrap
 from minigrad.ops.index import index_select
 from minigrad.ops.join import cat, stack
 from minigrad.ops.logic import where
-from minigrad.ops.matmul import DiagonalEmbed, bmm, dot, matmul, mv, outer, tensordot
+from minigrad.ops.matmul import DiagonalEmbed, bmm, dot, matmul, mv, outer, scaled, tensordot
 from minigrad.ops.matmul import diagonal as diagonal_of
 from minigrad.ops.power import pow
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import expand, narrow, pad, reshape
 
 
-def _scaled(beta: Any, input: Tensor, alpha: Any, product: Tensor) -> Tensor:
-    """beta * input + alpha * product; without the input where beta is 0, so that its NaNs do not count."""
-    product = product if alpha == 1 else mul(product, alpha)
-    if beta == 0:
-        return add(where(wrap(input.array != input.array), 0.0, mul(input, 0.0)), product)
-    return add(input if beta == 1 else mul(input, beta), product)
-
-
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat @ vec)"""
-    return _scaled(beta, input, alpha, mv(mat, vec))
+    return scaled(beta, input, alpha, mv(mat, vec))
 
 
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2)"""
-    return _scaled(beta, input, alpha, outer(vec1, vec2))
+    return scaled(beta, input, alpha, outer(vec1, vec2))
 
 
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * the sum of all products of two stacks: (B, M, K), (B, K, N) -> (M, N)"""
-    return _scaled(beta, input, alpha, sum(bmm(batch1, batch2), 0))
+    return scaled(beta, input, alpha, sum(bmm(batch1, batch2), 0, dtype=dtypes.of(batch1.array)))
 
 
 def vdot(input: Tensor, other: Tensor) -> Tensor:
@@ -142,7 +134,7 @@ def _triangle(op: str, input: Tensor, diagonal: int, lower: bool) -> Tensor:
         raise ShapeError(f"{op}: input tensor must have at least 2 dimensions")
     xp = backend_of(x).xp
     mask = xp.tri(x.shape[-2], x.shape[-1], diagonal if lower else diagonal - 1, bool)
-    return where(wrap(mask if lower else ~mask), input, 0)
+    return where(wrap(mask if lower else ~mask), input, False)
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:

@@ -125,7 +125,9 @@ class Softplus(Math):
     def compute(self, xp: Any, x: Array) -> Array:
         z = x * x.dtype.type(self.beta)
         return xp.where(
-            z > self.threshold, x, xp.log1p(xp.exp(xp.minimum(z, self.threshold))) / x.dtype.type(self.beta)
+            z > self.threshold,
+            x,
+            xp.log1p(xp.exp(xp.minimum(z, x.dtype.type(self.threshold)))) / x.dtype.type(self.beta),
         )
 
     def backward(self, gy: Tensor) -> Grads:
@@ -156,7 +158,8 @@ class Clip(Unary):
         self.low, self.high = low, high
 
     def forward(self, x: Array) -> Array:
-        return backend_of(x).xp.clip(x, x.dtype.type(self.low), x.dtype.type(self.high))
+        xp, kind = backend_of(x).xp, x.dtype.type
+        return xp.minimum(xp.maximum(x, kind(self.low)), kind(self.high))
 
     def backward(self, gy: Tensor) -> Grads:
         x = self.inputs[0].array
@@ -212,8 +215,8 @@ class Hardswish(Unary):
     __slots__ = ()
 
     def forward(self, x: Array) -> Array:
-        kind = x.dtype.type
-        return x * backend_of(x).xp.clip(x + kind(3), kind(0), kind(6)) / kind(6)
+        xp, kind = backend_of(x).xp, x.dtype.type
+        return x * xp.minimum(xp.maximum(x + kind(3), kind(0)), kind(6)) / kind(6)
 
     def backward(self, gy: Tensor) -> Grads:
         (x,) = self.inputs
@@ -320,7 +323,8 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """input where it is over the threshold, else value."""
-    return _on(input, inplace, lambda x: where(wrap(x.array <= threshold), float(value), x))
+    kept = int(value) if input.array.dtype.kind in "iu" else float(value)
+    return _on(input, inplace, lambda x: where(wrap(x.array <= threshold), kept, x))
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:

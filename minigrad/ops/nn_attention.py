@@ -99,7 +99,7 @@ def multi_head_attention_forward(
     bias_v: Tensor | None,
     add_zero_attn: bool,
     dropout_p: float,
-    out_proj_weight: Tensor,
+    out_proj_weight: Tensor | None,
     out_proj_bias: Tensor | None,
     training: bool = True,
     key_padding_mask: Tensor | None = None,

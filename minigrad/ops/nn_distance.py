@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, div, maximum, mul, sub
 from minigrad.ops.base import Tensor, backend_of, wrap
@@ -79,5 +80,5 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         )
     x1, x2 = reshape(input1, (-1, i)), reshape(input2, (-1, 1, j))
     part = reshape(matmul(x1, reshape(permute(weight, (1, 0, 2)), (i, o * j))), (-1, o, j))  # (N, O, J)
-    y = reshape(sum(mul(part, x2), 2), (*lead, o))
+    y = reshape(sum(mul(part, x2), 2, dtype=dtypes.of(weight.array)), (*lead, o))
     return y if bias is None else add(y, bias)

@@ -219,8 +219,9 @@ def hinge_embedding_loss(
 ) -> Tensor:  # fmt: skip
     """input where target is 1, max(0, margin - input) where it is -1."""
     t = target.array
-    far = where(wrap(t != 1), clamp(sub(margin, input), min=0.0), 0.0)
-    near = where(wrap(t != -1), input, 0.0)
+    margin = int(margin) if input.array.dtype.kind in "iu" else margin
+    far = where(wrap(t != 1), clamp(sub(margin, input), min=0), 0)
+    near = where(wrap(t != -1), input, 0)
     return reduced("hinge_embedding_loss", add(far, near), legacy(reduction, size_average, reduce))
 
 

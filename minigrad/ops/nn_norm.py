@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from minigrad import dtypes
 from minigrad.autograd.grad_mode import is_grad_enabled, no_grad
 from minigrad.errors import ShapeError
 from minigrad.ops.arithmetic import add, mul, sub
@@ -101,7 +102,7 @@ def rms_norm(
     """
     wanted = _check_tail("rms_norm", input, normalized_shape, (("weight", weight),))
     if eps is None:
-        eps = float(backend_of(input.array).xp.finfo(input.array.dtype).eps)
+        eps = dtypes.finfo(dtypes.of(input.array)).eps
     axes = tuple(range(-len(wanted), 0))
     y = mul(input, rsqrt(add(mean(mul(input, input), axes, True), eps)))
     return y if weight is None else mul(y, weight)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad.errors import ShapeError
+from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.base import Array, Grads, Tensor, Unary, backend_of
 from minigrad.ops.shape import pad as constant_pad
 
@@ -43,9 +43,12 @@ class PadByCopyGrad(Unary):
         xp = backend_of(gy).xp
         for axis, places in reversed(self.places):
             size = self.shape[axis]
-            before = places.index(0) if places.count(0) == 1 else _core(places, size)
-            lead = (slice(None),) * axis
-            gx = gy[(*lead, slice(before, before + size))].copy()
+            before, lead = _core(places, size), (slice(None),) * axis
+            if before is None:  # cut off: nothing stands as it stood
+                before = len(places)
+                gx = xp.zeros(tuple(size if i == axis else n for i, n in enumerate(gy.shape)), gy.dtype)
+            else:
+                gx = gy[(*lead, slice(before, before + size))].copy()
             for i, place in enumerate(places):
                 if not before <= i < before + size:
                     gx[(*lead, place)] += gy[(*lead, i)]
@@ -56,10 +59,10 @@ class PadByCopyGrad(Unary):
         return PadByCopy(self.places).apply(ggx)
 
 
-def _core(places: list[int], size: int) -> int:
-    """Where the untouched 0, 1, 2, ... begins among the places."""
+def _core(places: list[int], size: int) -> int | None:
+    """Where the untouched 0, 1, 2, ... begins among the places; None if it does not stand there whole."""
     inner = list(range(size))
-    return next(i for i in range(len(places)) if places[i : i + size] == inner)
+    return next((i for i in range(len(places)) if places[i : i + size] == inner), None)
 
 
 def _reflected(i: int, n: int) -> int:
@@ -88,6 +91,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise ShapeError(f"Unrecognised padding mode {mode}")
     if value is not None and value != 0:
         raise ShapeError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    if input.array.dtype.kind == "b" and mode != "circular":
+        raise DtypeError(f"pad(): mode {mode!r} not implemented for 'bool', the dtype of argument 'input'")
     widths, rank, shape = [int(w) for w in pad], input.array.ndim, input.array.shape
     dims = len(widths) // 2
     if len(widths) % 2 or not 1 <= dims <= 3 or rank not in (dims + 1, dims + 2):
@@ -114,7 +119,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
                 f"The input size {n}, plus negative padding {before} and {after}, resulted in an invalid output size. "
                 f"Check dimension {axis} of your input."
             )
-        if before < 0 or after < 0:
+        if mode == "circular" and min(before, after) < 0:
             cut = [0] * (2 * d) + [min(before, 0), min(after, 0)]
             input = constant_pad(input, cut)
             n = input.array.shape[axis]

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ShapeError
-from minigrad.ops.base import Array, Grads, Tensor, Unary, backend_of
+from minigrad.errors import DtypeError, ShapeError
+from minigrad.ops.base import Array, Grads, Tensor, Unary, backend_of, cast
+from minigrad.ops.logic import round
 from minigrad.ops.nn_pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from minigrad.ops.power import clamp
 from minigrad.ops.shape import expand, permute, reshape
 
 _LINEAR = {"linear": 1, "bilinear": 2, "trilinear": 3}
@@ -145,13 +147,23 @@ def interpolate(
             factors = [None] * dims
     if min(sizes, default=1) < 1:
         raise ShapeError(f"Input and output sizes should be greater than 0, but got output size {sizes}")
+    kind = input.array.dtype
+    if kind.kind in "biu" and (kind != np.uint8 or mode in ("linear", "trilinear", "area")):
+        raise DtypeError(
+            f"interpolate(): mode {mode!r} not implemented for {kind.name!r}, the dtype of argument 'input'"
+        )
+    if kind == np.uint8 and mode in ("bilinear", "bicubic"):  # pixels are computed with, rounded, and pixels again
+        y = interpolate(
+            cast(input, np.dtype(np.float32)), size, scale_factor, mode, align_corners, recompute_scale_factor
+        )
+        return cast(clamp(round(y), 0, 255), kind)
     if mode == "area":
         return {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}[dims](input, sizes)
     if mode not in ("nearest", "nearest-exact") and _LINEAR.get(mode, 2 if mode == "bicubic" else 0) != dims:
         raise ShapeError(f"Got {dims + 2}D input, but {mode} mode needs another number of dimensions")
     if mode == "nearest" and all(out % n == 0 for n, out in zip(shape[2:], sizes, strict=True)):
         return _repeated(input, [out // n for n, out in zip(shape[2:], sizes, strict=True)])
-    kind = np.float64 if input.array.dtype == np.float64 and not mode.startswith("nearest") else np.float32
+    kind = np.float64 if kind == np.float64 and not mode.startswith("nearest") else np.float32
     for d in reversed(range(dims)):
         n, out = shape[2 + d], sizes[d]
         if n != out or factors[d] not in (None, 1) or (mode == "bicubic" and not align_corners):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.errors import ShapeError
 from minigrad.ops.arithmetic import add, div, mul, sub
-from minigrad.ops.base import Array, Grads, Nary, Tensor, backend_of, wrap
+from minigrad.ops.base import Array, Grads, Nary, Tensor, backend_of, cast, wrap
 from minigrad.ops.power import pow
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import reshape
@@ -61,12 +63,16 @@ def batch_norm(
         ShapeError: in training with one value per channel, or if a parameter has another length than C.
     """
     shape = input.array.shape
-    if len(shape) < 2:
+    if len(shape) < 2 and (input.array.size or not shape):
         raise ShapeError(f"batch_norm(): expected at least 2 dimensions (N, C, ...), but got {list(shape)}")
-    c = shape[1]
+    c = shape[1] if len(shape) > 1 else 0
     for name, v in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
         if v is not None and v.array.shape != (c,):
             raise ShapeError(f"{name} should contain {c} elements not {v.array.size}")
+    if input.array.dtype.char in "eE":  # half precision is computed in float32, as its statistics are
+        wide = [v if v is None else cast(v, np.dtype(np.float32)) for v in (input, weight, bias)]
+        y = batch_norm(wide[0], running_mean, running_var, wide[1], wide[2], training, momentum, eps)
+        return cast(y, input.array.dtype)
     count = input.array.size // max(c, 1)
     if training and count == 1:
         raise ShapeError(f"Expected more than 1 value per channel when training, got input size {list(shape)}")

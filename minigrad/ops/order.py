@@ -27,6 +27,7 @@ from minigrad.return_types import KINDS
 def _places(x: Array, axis: int, descending: bool) -> Array:
     """The indices that sort along an axis, equals in their order; NaN counts as the largest."""
     xp = backend_of(x).xp
+    x = x.astype(np.float32) if x.dtype.kind == "V" else x  # NumPy cannot order bfloat16's NaNs
     if not descending:
         return xp.argsort(x, axis=axis, kind="stable")
     back = xp.argsort(xp.flip(x, axis), axis=axis, kind="stable")

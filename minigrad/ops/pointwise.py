@@ -127,7 +127,9 @@ def _stepping(label: str, text: str, compute: Any, whole: bool = False) -> type[
     )
 
 
-Heaviside = _stepping("Heaviside", "0 below 0, 1 above, b at 0.", lambda xp, a, b: xp.heaviside(a, b))
+Heaviside = _stepping(
+    "Heaviside", "0 below 0, 1 above, b at 0.", lambda xp, a, b: xp.where(a == 0, b, (a > 0).astype(a.dtype))
+)
 Nextafter = _stepping("Nextafter", "The number after a on the way to b.", lambda xp, a, b: xp.nextafter(a, b))
 Gcd = _stepping("Gcd", "The greatest common divisor.", lambda xp, a, b: xp.gcd(a, b), True)
 Lcm = _stepping("Lcm", "The least common multiple.", lambda xp, a, b: xp.lcm(a, b), True)
@@ -140,7 +142,7 @@ def exp2(input: Tensor) -> Tensor:
     return Exp2().apply(input)
 
 
-def copysign(input: Tensor, other: Tensor) -> Tensor:
+def copysign(input: Tensor, other: Tensor | float) -> Tensor:
     """|input| with the sign of other."""
     if not isinstance(input, Variable):
         input = wrap(backend_of(other.array).xp.asarray(input, dtype=other.array.dtype))
@@ -195,12 +197,12 @@ def lcm(input: Tensor, other: Tensor) -> Tensor:
     return Lcm().apply(input, other)
 
 
-def bitwise_left_shift(input: Tensor, other: Tensor) -> Tensor:
+def bitwise_left_shift(input: Tensor | complex, other: Tensor | complex) -> Tensor:
     """input * 2**other, for integers."""
     return LeftShift().apply(input, other)
 
 
-def bitwise_right_shift(input: Tensor, other: Tensor) -> Tensor:
+def bitwise_right_shift(input: Tensor | complex, other: Tensor | complex) -> Tensor:
     """input // 2**other, for integers."""
     return RightShift().apply(input, other)
 
@@ -411,6 +413,9 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 def frexp(input: Tensor) -> Any:
     """Mantissa in [0.5, 1) and exponent: input = mantissa * 2 ** exponent."""
     x = input.array
+    if x.dtype.kind == "V":  # bfloat16 is computed as float32
+        mantissa, whole = frexp(cast(input, dtypes.float32.numpy))
+        return KINDS["frexp"](cast(mantissa, x.dtype), whole)
     if x.dtype.kind != "f":
         raise DtypeError(f"frexp() only supports floating-point dtypes, but got {dtypes.of(x)}")
     xp = backend_of(x).xp

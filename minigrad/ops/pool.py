@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, backend_of
 from minigrad.ops.index import Scatter
@@ -149,7 +150,7 @@ def avg_pool2d(
     if divisor_override == 0:
         raise ShapeError("avg_pool2d(): divisor must be not zero")
     if input.array.dtype.kind in "iub":
-        raise DtypeError("avg_pool2d(): expected a floating point input")
+        raise DtypeError(f"avg_pool2d(): expected a floating point input, but got {dtypes.of(input.array)}")
     window = checked_window("avg_pool2d", input.array.shape, kernel_size, stride, padding, 1, ceil_mode)
     return AvgPool2d(window, count_include_pad, divisor_override).apply(input)
 

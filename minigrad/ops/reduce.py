@@ -35,8 +35,10 @@ class Sum(Unary):
 
     def forward(self, x: Array) -> Array:
         self.before = x.shape
-        if x.dtype.kind == "V":  # bfloat16: add up in float32 and round once
-            return x.astype("float32").sum(self.axes, keepdims=self.keepdim).astype(x.dtype)
+        if x.dtype.kind != "f":
+            if x.dtype.kind == "V":  # bfloat16: add up in float32 and round once
+                return x.astype("float32").sum(self.axes, keepdims=self.keepdim).astype(x.dtype)
+            return x.sum(self.axes, x.dtype, keepdims=self.keepdim)  # NumPy would widen integers
         if len(self.axes) == x.ndim and not self.keepdim:
             return x.sum()
         return x.sum(self.axes, keepdims=self.keepdim)

@@ -335,13 +335,13 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
         ShapeError: if `size` cannot be broadcast to the input's shape.
     """
     wanted, before = shape_of("sum_to_size", size), input.array.shape
+    if input.array.dtype.kind in "iub":
+        input = cast(input, dtypes.int64.numpy)
     if wanted == before:
         return input
     tail = before[len(before) - len(wanted) :]
     if len(wanted) > len(before) or any(m not in (1, n) for m, n in zip(wanted, tail, strict=True)):
         raise ShapeError(f"sum_to_size(): size {list(wanted)} is not expandable to size {list(before)}")
-    if input.array.dtype.kind in "iub":
-        input = cast(input, dtypes.int64.numpy)
     return SumTo(wanted).apply(input)
 
 

@@ -343,7 +343,7 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     return wrap(y)
 
 
-def bfloat16(input: Tensor) -> Tensor:
+def bfloat16(input: Tensor, memory_format: Any = None) -> Tensor:
     """Cast to minigrad.bfloat16."""
     return cast(input, dtypes.bfloat16().numpy)
 

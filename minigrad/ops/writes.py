@@ -197,9 +197,9 @@ def _neutral(kind: Any, reduce: str) -> Any:
     """The number that changes no reduction."""
     if reduce in ("sum", "mean", "prod"):
         return 1 if reduce == "prod" else 0
-    if kind.kind == "f":
+    if kind.kind in "fV":
         return -math.inf if reduce == "amax" else math.inf
-    limits = dtypes.iinfo(kind) if kind.kind != "b" else None
+    limits = dtypes.iinfo(dtypes.of_numpy(kind)) if kind.kind != "b" else None
     if limits is None:
         return reduce == "amin"
     return limits.min if reduce == "amax" else limits.max
@@ -237,7 +237,7 @@ def scatter_reduce(
         ones if include_self else scatter(ones, axis, index, 0), axis, index, input.new_ones(places.shape)
     )
     count = where(eq(count, 0), 1, count)
-    return div(total, count) if total.array.dtype.kind == "f" else cast(floor(div(total, count)), total.array.dtype)
+    return div(total, count) if total.array.dtype.kind in "fV" else cast(floor(div(total, count)), total.array.dtype)
 
 
 def index_reduce(
