@@ -113,13 +113,12 @@ constexpr int chains = 4;  // winners in flight: hides the latency of the sums
 constexpr int chains = 2;
 #endif
 
-// sum over windows i of gain[i] * (the patch under the winner), VECTORS vectors of taps.
-// corner and tap count in cells of `patches`; their sum is the winner's.
+// sum over winners i of gain[i] * (the patch at place[i]), VECTORS vectors of taps
 template <class T, int VECTORS>
-void add_patches(const T* gain, const int32_t* corner, const uint8_t* code, const int32_t* tap, int64_t count, const T* patches, T* sums) {
+void add_patches(const T* gain, const typename Types<T>::Int* place, int64_t count, const T* patches, T* sums) {
     Vec<T> acc[chains][VECTORS] = {};
     const auto add = [&](int64_t i, Vec<T>(&to)[VECTORS]) {
-        const T* patch = patches + (corner[i] + tap[code[i]]);
+        const T* patch = patches + place[i];
         const Vec<T> weight = splat<T>(gain[i]);
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; ++v) to[v] += weight * load(patch + v * lanes<T>);
@@ -137,16 +136,64 @@ void add_patches(const T* gain, const int32_t* corner, const uint8_t* code, cons
 }
 
 template <class T>
-using AddPatches = void (*)(const T*, const int32_t*, const uint8_t*, const int32_t*, int64_t, const T*, T*);
+using AddPatches = void (*)(const T*, const typename Types<T>::Int*, int64_t, const T*, T*);
 template <class T>
 constexpr AddPatches<T> add_patches_of[max_patch] = {add_patches<T, 1>, add_patches<T, 2>, add_patches<T, 3>, add_patches<T, 4>};
 
+// One vector of every patch, as loads of RUNS runs: each so far to the left that its cells come to lie in
+// their lanes. What the first brings beside its own, the others overwrite; what lies behind the last tap counts for nothing.
+template <class T, int RUNS>
+void lay_vector(const T* const* from, const int64_t* lane_of, int64_t count, int64_t step, T* to) {
+    Mask<T> own[RUNS], lane;
+    for (int i = 0; i < lanes<T>; ++i) lane[i] = i;
+    const T* cells[RUNS];
+    for (int r = 0; r < RUNS; ++r) {
+        own[r] = lane >= typename Types<T>::Int(lane_of[r]);
+        cells[r] = from[r];
+    }
+    for (int64_t q = 0; q < count; ++q, to += step) {
+        Vec<T> patch = load(cells[0] + q);
+#pragma GCC unroll 8
+        for (int r = 1; r < RUNS; ++r) patch = select<T>(own[r], load(cells[r] + q), patch);
+        store(to, patch);
+    }
+}
+
+constexpr int max_runs = 8;  // in one vector
+template <class T>
+using LayVector = void (*)(const T* const*, const int64_t*, int64_t, int64_t, T*);
+template <class T, int... R>
+constexpr LayVector<T> lay_vector_of(int64_t runs, std::integer_sequence<int, R...>) {
+    constexpr LayVector<T> all[] = {lay_vector<T, R + 1>...};
+    return all[runs - 1];
+}
+
+// The patches of the places [0, count), side by side, `width` cells each. Two ways: a run of taps sees neighbouring
+// cells, and is one load; where the taps see cells here and there, vectors of places are transposed.
+template <class T>
+void lay_patches(const int64_t* offsets, int64_t taps, const T* cells, int64_t count, int64_t width, T* to) {
+    for (int64_t v = 0; v < width; v += lanes<T>) {
+        const T* from[max_runs];
+        int64_t lane_of[max_runs], runs = 0;
+        for (int64_t t = v; t < smaller(taps, v + lanes<T>); ++t) {
+            if (t > v && offsets[t] == offsets[t - 1] + 1) continue;
+            if (runs == max_runs)
+                return pack_rows_transposed([&](int64_t tap) { return cells + offsets[tap]; }, taps, count, width, to);
+            lane_of[runs] = t - v;
+            from[runs++] = cells + offsets[t] - (t - v);
+        }
+        lay_vector_of<T>(runs, std::make_integer_sequence<int, max_runs>{})(from, lane_of, count, width, to + v);
+    }
+}
+
 // For every window the patch that its winner saw, times its gain, is summed: at most a quarter of the
-// multiplications of the full gradient. The patches of some rows of windows are laid side by side
-// first, in the first-level cache; then every filter takes those of its winners.
+// multiplications of the full gradient, and none where ReLU let nothing through. The patches of some
+// rows of windows are laid side by side first, in the first-level cache; then every filter takes those
+// of its winners.
 template <class T>
 bool conv_relu_pool_weight_grad(const ConvShape& s, const PoolShape& p, const T* gy, const T* y, const uint8_t* codes, const T* x, T* gw,
                                 T* gb) {
+    using Int = typename Types<T>::Int;
     const WindowShape& win = p.window;
     const Lines<T> lines(s, s.oh);
     const int64_t taps = lines.line.taps, vectors = ceil_div(taps, lanes<T>), width = vectors * lanes<T>;
@@ -156,32 +203,47 @@ bool conv_relu_pool_weight_grad(const ConvShape& s, const PoolShape& p, const T*
 
     // Every window lies inside: its winner's place is the corner's plus its tap's.
     const int64_t block = larger<int64_t>(1, smaller(p.oh, 8192 / row_cells)), extent = (win.kh - 1) * win.dh + 1;
-    Scratch<int32_t> corner(block * p.ow), tap(256);
-    for (int64_t i = 0; i < block * p.ow; ++i) corner.data[i] = int32_t((i / p.ow * win.sh * wq + i % p.ow * win.sw) * width);
-    for (int64_t t = 0; t < win.kh * win.kw; ++t) tap.data[t] = int32_t((t / win.kw * win.dh * wq + t % win.kw * win.dw) * width);
+    Scratch<Int> corner(out + lanes<T>);
+    for (int64_t i = 0; i < out; ++i) corner.data[i] = Int((i / p.ow % block * win.sh * wq + i % p.ow * win.sw) * width);
+    const Int next_tap = Int(win.dw * width), next_row = Int((win.dh * wq - win.kw * win.dw) * width);
+    const T per_row = T(1) / T(win.kw);
 
     const int64_t pieces = smaller<int64_t>(s.n, 16), per_group = s.f / s.groups, sum_size = width + lanes<T>, sums_size = s.f * sum_size;
     Scratch<T> partial(pieces * sums_size);
     parallel(pieces, grain_of(s.n / pieces * s.f * out * vectors), [&](int64_t begin, int64_t end) {
-        Scratch<T> cells(lines.room()), patches(((block - 1) * win.sh + extent) * wq * width), gain(block * p.ow);
+        Scratch<T> cells(lines.room()), patches(((block - 1) * win.sh + extent) * wq * width), gain(per_group * out + lanes<T>);
+        Scratch<Int> place(per_group * out + lanes<T>);
+        // What every window passes on, and where its winner's patch stands; the bias gets the gains' sum.
+        const auto find_winners = [&](int64_t at, T* sums) {
+            T* gains = gain.data;
+            Int* places = place.data;
+            for (int64_t f = 0; f < per_group; ++f, at += out, gains += out, places += out) {
+                Vec<T> total = load(sums + f * sum_size + width);
+                for (int64_t i = 0; i < out; i += lanes<T>) {
+                    const int64_t left = out - i;
+                    const Vec<T> here = select<T>(load_some(y + at + i, left) > Vec<T>{}, load_some(gy + at + i, left), Vec<T>{});
+                    store(gains + i, here);
+                    total += here;
+                    const Mask<T> code = load_codes<T>(codes + at + i, left);
+                    const Mask<T> row = __builtin_convertvector((__builtin_convertvector(code, Vec<T>) + T(0.5)) * per_row, Mask<T>);
+                    Mask<T> where;
+                    __builtin_memcpy(&where, corner.data + i, sizeof where);
+                    where += code * next_tap + row * next_row;
+                    __builtin_memcpy(places + i, &where, sizeof where);
+                }
+                store(sums + f * sum_size + width, total);
+            }
+        };
         const auto add_image = [&](int64_t n, int64_t g, T* sums) {
+            find_winners((n * s.f + g * per_group) * out, sums);
             lines.fill(x + (n * s.c + g * lines.line.channels) * s.h * s.w, 0, cells.data);
             for (int64_t oy = 0; oy < p.oh; oy += block) {
-                const int64_t rows = smaller(block, p.oh - oy), count = rows * p.ow, first = oy * win.sh * wq;
-                pack_rows_transposed([&](int64_t t) { return cells.data + lines.offset.data[t] + first; }, taps,
+                const int64_t rows = smaller(block, p.oh - oy), top = oy * win.sh * wq;
+                pack_rows_transposed([&](int64_t t) { return cells.data + lines.offset.data[t] + top; }, taps,
                                      lines.places((rows - 1) * win.sh + extent), width, patches.data);
-                for (int64_t f = g * per_group; f < (g + 1) * per_group; ++f) {
-                    const int64_t base = (n * s.f + f) * out + oy * p.ow;
-                    T* sum = sums + f * sum_size;
-                    Vec<T> total = load(sum + width);
-                    for (int64_t i = 0; i < count; i += lanes<T>) {
-                        const int64_t left = count - i;
-                        const Vec<T> here = select<T>(load_some(y + base + i, left) > Vec<T>{}, load_some(gy + base + i, left), Vec<T>{});
-                        store_some(gain.data + i, here, left);
-                        total += here;
-                    }
-                    store(sum + width, total);
-                    add_patches_of<T>[vectors - 1](gain.data, corner.data, codes + base, tap.data, count, patches.data, sum);
+                for (int64_t f = 0; f < per_group; ++f) {
+                    const int64_t at = f * out + oy * p.ow;
+                    add_patches_of<T>[vectors - 1](gain.data + at, place.data + at, rows * p.ow, patches.data, sums + f * sum_size);
                 }
             }
         };
@@ -189,14 +251,14 @@ bool conv_relu_pool_weight_grad(const ConvShape& s, const PoolShape& p, const T*
             T* sums = partial.data + piece * sums_size;
             for (int64_t i = 0; i < sums_size; ++i) sums[i] = 0;
             for (int64_t n = s.n * piece / pieces; n < s.n * (piece + 1) / pieces; ++n)
-                for (int64_t g = 0; g < s.groups; ++g) add_image(n, g, sums);
+                for (int64_t g = 0; g < s.groups; ++g) add_image(n, g, sums + g * per_group * sum_size);
         }
     });
     for (int64_t f = 0; f < s.f; ++f) {
         for (int64_t v = 0; v <= vectors; ++v) {
             Vec<T> total = {};
             for (int64_t piece = 0; piece < pieces; ++piece)
-                total += load(partial.data + piece * sums_size + f * (width + lanes<T>) + v * lanes<T>);
+                total += load(partial.data + piece * sums_size + f * sum_size + v * lanes<T>);
             if (v < vectors)
                 store_some(gw + f * taps + v * lanes<T>, total, taps - v * lanes<T>);
             else if (gb)

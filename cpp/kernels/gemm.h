@@ -69,40 +69,91 @@ void product_split_sum(const Product<T>& job, int64_t pieces) {
 // With few rows each vector of B is read from the outer caches for a multiplication or two: count it as four rows of work.
 MG_INLINE int64_t rows_worth(int64_t m) { return larger<int64_t>(m, 4); }
 
-// Few rows, B contiguous in k: every result is a dot product, four of them at a time.
+// ------------------------------------------------------------------ both sides contiguous in k
+
+// Results that are in flight together, as dot products along k: sum_rows x sum_cols accumulators, the vectors of
+// the columns and one of a row fill the register file.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int sum_rows = 5, sum_cols = 5, dots_up_to = 1 << 20;
+#else
+constexpr int sum_rows = 3, sum_cols = 3, dots_up_to = 32;
+#endif
+constexpr int64_t dot_block = 1088;  // of k: two times sum_rows of them fit the first-level cache
+
+// C[0..ROWS)[0..COLS) (+)= A B over k: rows of A and columns of B are `a_step`, `b_step` apart.
+template <class T, int ROWS, int COLS>
+void dot_tile(int64_t k, const T* a, int64_t a_step, const T* b, int64_t b_step, const TileOut<T>& out) {
+    constexpr int L = lanes<T>, chains = ROWS * COLS > 6 ? 1 : 2;  // enough sums in flight to hide an addition's latency
+    Vec<T> acc[chains][ROWS][COLS] = {};
+    const auto add = [&](int64_t p, Vec<T>(&to)[ROWS][COLS], auto read) {
+        Vec<T> column[COLS];
+#pragma GCC unroll 5
+        for (int j = 0; j < COLS; ++j) column[j] = read(b + j * b_step + p);
+#pragma GCC unroll 5
+        for (int i = 0; i < ROWS; ++i) {
+            const Vec<T> row = read(a + i * a_step + p);
+#pragma GCC unroll 5
+            for (int j = 0; j < COLS; ++j) to[i][j] += row * column[j];
+        }
+    };
+    int64_t p = 0;
+    for (; p + chains * L <= k; p += chains * L)
+#pragma GCC unroll 2
+        for (int u = 0; u < chains; ++u) add(p + u * L, acc[u], [](const T* from) { return load(from); });
+    for (; p < k; p += L) add(p, acc[0], [&](const T* from) { return load_some(from, k - p); });
+#pragma GCC unroll 5
+    for (int i = 0; i < ROWS; ++i) {
+        T* c = out.c + i * out.ldc;
+#pragma GCC unroll 5
+        for (int j = 0; j < COLS; ++j) {
+            T y = sum_lanes<T>(chains == 1 ? acc[0][i][j] : acc[0][i][j] + acc[chains - 1][i][j]);
+            if (out.accumulate)
+                y += c[j];
+            else
+                y += (out.row_bias ? out.row_bias[i] : T(0)) + (out.col_bias ? out.col_bias[j] : T(0));
+            c[j] = out.relu && y <= 0 ? T(0) : y;
+        }
+    }
+}
+
+template <class T>
+using DotTile = void (*)(int64_t, const T*, int64_t, const T*, int64_t, const TileOut<T>&);
+template <class T, int... N>
+MG_INLINE DotTile<T> pick_dot_tile(int64_t rows, int64_t cols, std::integer_sequence<int, N...>) {
+    static constexpr DotTile<T> all[] = {dot_tile<T, N / sum_cols + 1, N % sum_cols + 1>...};
+    return all[(rows - 1) * sum_cols + cols - 1];
+}
+
+// Nothing is packed: every result is a sum along k. A block of k of some rows of A stays in the first-level cache, while
+// the columns of B pass by.
 template <class T>
 void product_dots(const Product<T>& job) {
-    constexpr int L = lanes<T>, together = 4;
-    const TileOut<T>& out = job.out;
-    parallel(ceil_div(job.n, together), grain_of(job.k * together * rows_worth(job.m) / L), [&](int64_t begin, int64_t end) {
-        for (int64_t group = begin; group < end; ++group) {
-            const int64_t j = group * together, count = smaller<int64_t>(together, job.n - j);
-            for (int64_t i = 0; i < job.m; ++i) {
-                const T* x = job.a.at(i, 0);
-                const T* w[together];
-                for (int u = 0; u < together; ++u) w[u] = job.b.at(0, j + (u < count ? u : 0));
-                Vec<T> sum[together][2] = {};
-                int64_t p = 0;
-                for (; p + 2 * L <= job.k; p += 2 * L) {
-                    const Vec<T> left = load(x + p), right = load(x + p + L);
-#pragma GCC unroll 4
-                    for (int u = 0; u < together; ++u) {
-                        sum[u][0] += left * load(w[u] + p);
-                        sum[u][1] += right * load(w[u] + p + L);
-                    }
+    const int64_t m = job.m, n = job.n;
+    const int64_t depth = job.k <= dot_block ? job.k : round_up(ceil_div(job.k, ceil_div(job.k, dot_block)), lanes<T>);
+    const int64_t strips = ceil_div(m, sum_rows), cost = sum_rows * n * job.k / lanes<T> / 2;
+    // Few rows: the threads share the columns instead.
+    const bool tall = strips >= 2 * num_threads();
+    const auto part = [&](int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
+        int64_t p = 0;
+        do {
+            const int64_t k = smaller(depth, job.k - p);
+            for (int64_t i = i0; i < i1; i += sum_rows)
+                for (int64_t j = j0; j < j1; j += sum_cols) {
+                    const int64_t rows = smaller<int64_t>(sum_rows, i1 - i), cols = smaller<int64_t>(sum_cols, j1 - j);
+                    TileOut<T> out = shifted(job.out, i, j);
+                    out.accumulate = job.out.accumulate || p > 0;
+                    out.relu = job.out.relu && p + k >= job.k;
+                    pick_dot_tile<T>(rows, cols, std::make_integer_sequence<int, sum_rows * sum_cols>{})(
+                        k, job.a.at(i, p), job.a.row_step, job.b.at(p, j), job.b.col_step, out);
                 }
-                for (; p < job.k; p += L)
-                    for (int u = 0; u < together; ++u)
-                        sum[u][0] += load_some(x + p, job.k - p) * load_some(w[u] + p, job.k - p);
-                for (int u = 0; u < count; ++u) {
-                    T y = sum_lanes<T>(sum[u][0] + sum[u][1]);
-                    if (out.row_bias) y += out.row_bias[i];
-                    if (out.col_bias) y += out.col_bias[j + u];
-                    out.c[i * out.ldc + j + u] = out.relu && y <= 0 ? T(0) : y;
-                }
-            }
-        }
-    });
+            p += k;
+        } while (p < job.k);
+    };
+    if (tall)
+        parallel(strips, grain_of(cost), [&](int64_t begin, int64_t end) { part(begin * sum_rows, smaller(m, end * sum_rows), 0, n); });
+    else
+        parallel(ceil_div(n, sum_cols), grain_of(rows_worth(m) * sum_cols * job.k / lanes<T>),
+                 [&](int64_t begin, int64_t end) { part(0, m, begin * sum_cols, smaller(n, end * sum_cols)); });
 }
 
 // Few rows, B contiguous in n: stream B once, row by row, while the results stay in the cache.
@@ -141,6 +192,15 @@ void product_rows(const Product<T>& job) {
     });
 }
 
+// Dot products pay for a sum across lanes at every result and block of k, packing for every operand. And they read the
+// columns of B again for every few rows, which only caches can bear.
+template <class T>
+bool dots_pay(const Product<T>& job) {
+    const double operands = double(job.k) * double(job.m + job.n), bytes = operands * double(sizeof(T));
+    const double sums = double(job.m) * double(job.n) * double(ceil_div(job.k, dot_block));
+    return job.m <= 4 || (job.m <= dots_up_to && job.k >= 2 * lanes<T> && 10 * sums < operands && bytes < 4e6);
+}
+
 // Which way is quickest for this shape. Only the cut into threads may depend on their number.
 template <class T>
 void product(const Product<T>& job) {
@@ -148,8 +208,8 @@ void product(const Product<T>& job) {
     const double work = double(job.m) * double(job.n) * double(job.k);
     if (job.m <= 4 && job.k > 1 && !job.out.accumulate) {
         if (job.b.col_step == 1) return product_rows(job);
-        if (job.a.col_step == 1) return product_dots(job);
     }
+    if (job.a.col_step == 1 && job.b.row_step == 1 && dots_pay<T>(job)) return product_dots(job);
     if (job.m * job.n <= 32768 && job.k >= 4 * k_block && !job.out.accumulate)
         return product_split_sum(job, smaller<int64_t>(8, job.k / (2 * k_block)));
     const int64_t threads = work < 100000 ? 1 : num_threads();

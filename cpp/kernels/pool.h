@@ -42,6 +42,24 @@ MG_INLINE void store_codes(uint8_t* to, Mask<T> winner, int64_t count) {
     for (int64_t i = 0; i < count; ++i) to[i] = bytes[i];
 }
 
+template <class T>
+MG_INLINE Mask<T> load_codes(const uint8_t* from, int64_t count) {
+#if defined(__AVX512BW__)
+    const __m128i some = _mm_maskz_loadu_epi8(count >= lanes<T> ? 0xffff >> (16 - lanes<T>) : __mmask16((1u << count) - 1), from);
+    if constexpr (lanes<T> == 16)
+        return Mask<T>(_mm512_cvtepu8_epi32(some));
+    else
+        return Mask<T>(_mm512_cvtepu8_epi64(some));
+#else
+    Bytes<T> bytes = {};
+    if (count >= lanes<T>)
+        __builtin_memcpy(&bytes, from, lanes<T>);
+    else
+        for (int64_t i = 0; i < count; ++i) bytes[i] = from[i];
+    return __builtin_convertvector(bytes, Mask<T>);
+#endif
+}
+
 // 2x2 windows side by side: columns are split by a shuffle. Rows of x are `step` apart.
 template <class T, class Emit>
 MG_INLINE void max_pool_2x2(const PoolShape& s, const T* x, int64_t step, T* y, Emit emit) {

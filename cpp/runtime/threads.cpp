@@ -21,7 +21,7 @@
 namespace minigrad {
 namespace {
 
-constexpr auto spin_time = std::chrono::microseconds(40);  // longer than the gap between two operations
+constexpr auto spin_time = std::chrono::microseconds(200);  // longer than the gap between two operations
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
