@@ -22,6 +22,7 @@ from .cuda_conv import Convolution
 from .cuda_launch import NARROW, Geometry, Launcher, dense
 from .cuda_optim import MultiTensor
 
+FEW_CELLS = 16  # of a plane: a thread sends all its gradients then
 NOBODY = -(2**63)  # the class index that is ignored where none is
 INSTALL = "pip install 'cupy-cuda13x[ctk]' (or 'cupy-cuda12x[ctk]' for an older driver)"
 
@@ -164,12 +165,18 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         return y, indices
 
     def max_pool2d_grad(self, gy: Array, indices: Array, x_shape: Shape) -> Array:
-        """gy, indices (N, C, OH, OW) -> x_shape = (N, C, H, W): one block per plane, in a fixed order"""
+        """gy, indices (N, C, OH, OW) -> x_shape = (N, C, H, W): one thread or block per plane, in a fixed order"""
         gx = self._new(x_shape, gy)
         planes, cells, outs = x_shape[0] * x_shape[1], x_shape[2] * x_shape[3], gy.shape[2] * gy.shape[3]
         if gx.size == 0:
             return gx
         gy, indices = dense(gy), dense(indices)
+        if max(cells, outs) <= FEW_CELLS:
+            numbers = gy, indices, gx, cells, outs
+            self.launcher.each(
+                "windows", "max_pool_grad_few", planes, *numbers, like=gx, largest=max(gx.size, gy.size)
+            )
+            return gx
         self.launcher.grid(
             "windows", "max_pool_grad", (min(planes, 2**16),), 128, gy, indices, gx, planes, cells, outs,
             like=gx, wide=max(gx.size, gy.size) > NARROW,

@@ -112,6 +112,18 @@ extern "C" __global__ void __launch_bounds__(128)
     }
 }
 
+// The same with a thread for a plane: where a plane has few outputs, a block of its own would mostly wait.
+extern "C" __global__ void max_pool_grad_few(const Real* gy, const long long* places, Real* gx, Index cells, Index outs, Index planes) {
+    EACH(plane, planes) {
+        Real* image = gx + plane * cells;
+        for (Index i = 0; i < cells; ++i) image[i] = Real(0);
+        for (Index i = plane * outs; i < (plane + 1) * outs; ++i) {
+            const long long place = places[i];
+            if (place >= 0 && place < cells) image[place] = Real(Sum(image[place]) + Sum(gy[i]));
+        }
+    }
+}
+
 // Read the winners' cells: x (planes, cells), places (planes, outs) -> y (planes, outs)
 extern "C" __global__ void max_pool_gather(const Real* x, const long long* places, Real* y, Index cells, Index outs, Index total) {
     EACH(i, total) {
