@@ -120,11 +120,7 @@ from minigrad.ops.extreme import amax, amin, argmax, argmin, logsumexp, max, min
 from minigrad.ops.fused import conv2d, fusion, max_pool2d, relu, set_fusion
 from minigrad.ops.index import (
     gather,
-    index_add,
-    index_fill,
     index_select,
-    masked_fill,
-    masked_select,
     scatter,
     scatter_add,
     take,
@@ -155,6 +151,7 @@ from minigrad.ops.logic import (
     where,
 )  # fmt: skip
 from minigrad.ops.matmul import addmm, baddbmm, bmm, diagonal, dot, einsum, matmul, mm, mv, outer, tensordot
+from minigrad.ops.numpy_names import renamed as _renamed
 from minigrad.ops.out import hang_on as _take_out
 from minigrad.ops.power import absolute, clamp, pow
 from minigrad.ops.reduce import (
@@ -185,6 +182,7 @@ from minigrad.ops.shape import (
     unflatten,
     unsqueeze,
 )  # fmt: skip
+from minigrad.ops.slices import index_add, index_fill, masked_fill, masked_select
 from minigrad.printing import printoptions, set_printoptions
 from minigrad.random import (
     Generator,
@@ -214,6 +212,9 @@ for _name, _function in list(globals().items()):
     if str(getattr(_function, "__module__", "")).startswith("minigrad.ops.") and _name not in _OPEN:
         globals()[_name] = _checked(_function)
 _take_out(globals())
+for _name, _function in list(globals().items()):
+    if not _name.startswith("_"):
+        globals()[_name] = _renamed(_function)
 
 # What is heavy, or seldom used, is loaded when it is first asked for.
 _LAZY = (

@@ -27,6 +27,7 @@ from minigrad.ops.matmul import diagonal as _diagonal
 from minigrad.ops.matmul import matmul
 from minigrad.ops.matrices import cross as _cross
 from minigrad.ops.matrices import vander
+from minigrad.ops.numpy_names import renamed as _renamed
 from minigrad.ops.out import with_out as _with_out
 from minigrad.ops.reduce import sum as _sum
 
@@ -63,7 +64,7 @@ for _rule, _names in (
     ("cast", "matrix_rank pinv"),
 ):  # fmt: skip
     for _name in _names.split():
-        globals()[_name] = _with_out(_name, globals()[_name], _rule, __name__)
+        globals()[_name] = _renamed(_with_out(_name, globals()[_name], _rule, __name__))
 
 __all__ = [
     "LeastSquares", "LinAlgError", "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq", "matmul",

@@ -20,8 +20,10 @@ from minigrad.ops import (
     reduce,
     scan,
     shape,
+    slices,
 )  # fmt: skip
 from minigrad.ops.base import cast
+from minigrad.ops.numpy_names import renamed
 
 # Every function of these modules whose first argument is a tensor is also a method; those with an in-place form get
 # one under the name with an underscore. This is the one place where methods are attached.
@@ -40,7 +42,8 @@ METHODS = {
     shape: "reshape view flatten unflatten permute transpose t movedim squeeze unsqueeze expand broadcast_to sum_to_size "
     "narrow flip roll clone contiguous",
     join: "split chunk unbind repeat tile",
-    index: "gather scatter scatter_add index_select index_add index_fill take take_along_dim masked_fill masked_select",
+    index: "gather scatter scatter_add index_select take take_along_dim",
+    slices: "index_add index_fill masked_fill masked_select",
     matmul: "matmul mm bmm mv dot outer addmm baddbmm diagonal",
 }
 ALIASES = {
@@ -61,7 +64,7 @@ def hang_on(cls: Any) -> None:
     """Give a class the operations as its methods, operators and in-place forms."""
     for module, names in METHODS.items():
         for name in names.split():
-            setattr(cls, name, getattr(module, name))
+            setattr(cls, name, renamed(getattr(module, name)))
     for name in IN_PLACE.split():
         setattr(cls, f"{name}_", inplace.inplace(f"{name}_", getattr(cls, name)))
     for alias, name in ALIASES.items():

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from minigrad.ops.checked import checked
 from minigrad.ops.inplace import inplace
+from minigrad.ops.numpy_names import renamed
 from minigrad.ops.out import RULE, with_out
 
 TABLE: dict[str, dict[str, str]] = {
@@ -146,7 +147,7 @@ def behind_door(name: str, found: Any) -> Any:
     if found.__module__ == "minigrad":
         return found
     found = checked(found)
-    return with_out(name, found) if name in RULE else found
+    return renamed(with_out(name, found) if name in RULE else found)
 
 
 def functions() -> Iterator[str]:
@@ -175,7 +176,7 @@ def method(name: str) -> Any:
     if name in ALIASES:
         return function(name)
     if name in ENTRIES:
-        return property(operation(name)) if "p" in ENTRIES[name].forms else checked(operation(name))
+        return property(operation(name)) if "p" in ENTRIES[name].forms else renamed(checked(operation(name)))
     return inplace(name, checked(operation(name[:-1])))
 
 
