@@ -30,6 +30,10 @@ TABLE: dict[str, str] = {
 }
 REFUSED: dict[str, str] = {name: types for types, names in TABLE.items() for name in names.split()}
 
+# These are computed in the common type of their first two tensors.
+COMMON = "gaussian_nll_loss hypot igamma igammac logaddexp logaddexp2 nextafter smooth_l1_loss"
+PROMOTING = frozenset(COMMON.split())
+
 # These look at the type only where there is something to compute.
 NOTHING = "adaptive_avg_pool1d batch_norm histogram pdist"
 EMPTY = frozenset(NOTHING.split())

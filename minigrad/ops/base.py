@@ -316,6 +316,16 @@ def fitted(value: Any, wanted: Any) -> Any:
     return value
 
 
+def not_tensor(op: str, error: AttributeError, **arguments: Any) -> Exception:
+    """What to raise where arguments turned out to have no array: the first that is no tensor, else the error itself."""
+    for place, (name, value) in enumerate(arguments.items()):
+        if not isinstance(value, Variable):
+            return TypeError(
+                f"{op}(): argument '{name}' (position {place + 1}) must be Tensor, not {type(value).__name__}"
+            )
+    return error
+
+
 def _shape(x: Any) -> tuple[int, ...]:
     return getattr(x, "shape", ())
 
@@ -384,5 +394,5 @@ def check_same_dtype(op: str, names: tuple[str, str], a: Array, b: Array) -> Non
 __all__ = [
     "Array", "Binary", "Cast", "Grads", "Nary", "Op", "Tensor", "Unary", "Variable", "View",
     "active_backend", "as_array", "backend_of", "broadcast_error", "cast", "check_same_dtype",
-    "fitted", "normal_axes", "normal_axis", "number", "wrap",
+    "fitted", "normal_axes", "normal_axis", "not_tensor", "number", "wrap",
 ]  # fmt: skip

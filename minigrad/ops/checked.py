@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.errors import DtypeError
-from minigrad.ops.accepts import EMPTY, NARROW, REFUSED, WIDENED
+from minigrad.ops.accepts import EMPTY, NARROW, PROMOTING, REFUSED, WIDENED
 from minigrad.ops.base import Variable, cast
 
 # What may stand where an annotation says so. A number may come as a tensor: the operation takes its value.
@@ -55,10 +55,11 @@ def checked(function: Any, name: str = "") -> Any:
     others = inner.co_varnames[len(names) + bool(several)] if inner.co_flags & inspect.CO_VARKEYWORDS else ""
     allowed = [classes(function.__annotations__.get(n, "Any")) for n in names]
     refused = REFUSED.get(name, "")
-    if not any(allowed) and not refused:
+    many = classes(function.__annotations__.get(several, "Any"))
+    if not any(allowed) and not refused and not many:
         return function
     places = tuple(i for i, found in enumerate(allowed) if found)
-    code = _code(names, count, places, bool(refused), name in EMPTY, name in WIDENED, several, others)
+    code = _code(names, count, places, bool(refused), name in EMPTY, name in WIDENED, several, others, bool(many))
 
     def wrong(i: int, value: Any) -> NoReturn:
         """Refuse an argument by its place."""
@@ -71,13 +72,25 @@ def checked(function: Any, name: str = "") -> Any:
         shown = "" if value is None or isinstance(value, Variable) else f": got {repr(value)[:60]}"
         raise TypeError(f"{name}(): argument '{names[i]}'{place} must be {kind}, not {type(value).__name__}{shown}")
 
-    def narrow(value: Variable) -> NoReturn:
-        """Refuse an element type."""
+    def narrow(value: Variable, other: Any) -> None:
+        """Refuse an element type, unless it will be promoted to the other operand's."""
+        if name in PROMOTING and isinstance(other, Variable) and other.array.dtype.char not in refused:
+            return
         kind = dtypes.of(value.array)
         raise DtypeError(f"{name}(): \"{name}\" not implemented for '{kind.name}', the dtype of argument '{names[0]}'")
 
+    def every(values: tuple[Any, ...]) -> None:
+        """Look at arguments of any number, which may also come as one list."""
+        if len(values) == 1 and isinstance(values[0], (list, tuple)):
+            values = tuple(values[0])
+        for i, value in enumerate(values):
+            if not isinstance(value, many):
+                raise TypeError(
+                    f"{name}(): expected Tensor as element {i} in argument '{several}', but got {type(value).__name__}"
+                )
+
     found = {f"allowed{i}": kinds for i, kinds in enumerate(allowed)}
-    found |= {"function": function, "wrong": wrong, "narrow": narrow, "refused": refused}
+    found |= {"function": function, "wrong": wrong, "narrow": narrow, "refused": refused, "every": every}
     found |= {"widened": widened, "NARROW": NARROW}
     found |= {"__builtins__": builtins, "__name__": function.__module__}
     made = FunctionType(code.replace(co_name=name, co_qualname=name), found, name, function.__defaults__)
@@ -109,6 +122,7 @@ def _code(
     wide: bool,
     several: str,
     others: str,
+    many: bool,
 ) -> CodeType:
     """The check of one signature, written as text: a general one, which has to look at each call's arguments, costs more."""
     given = [
@@ -121,9 +135,12 @@ def _code(
     signature = [*names[:count], *star, *names[count:], *([f"**{others}"] if others else [])]
     lines = [f"def check({', '.join(signature)}):"]
     lines += [f"    if not isinstance({names[i]}, allowed{i}): wrong({i}, {names[i]})" for i in places]
+    if many:
+        lines.append(f"    every({several})")
+    second = names[1] if count > 1 else None
     unless_empty = f" and {names[0]}.array.size" if empty else ""
     if types:
-        lines.append(f"    if {names[0]}.array.dtype.char in refused{unless_empty}: narrow({names[0]})")
+        lines.append(f"    if {names[0]}.array.dtype.char in refused{unless_empty}: narrow({names[0]}, {second})")
     if wide:
         lines.append(f"    if {names[0]}.array.dtype.char in NARROW: return widened(function, {', '.join(given)})")
     lines.append(f"    return function({', '.join(given)})")

@@ -11,7 +11,18 @@ from typing import Any
 
 from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of, check_same_dtype, device_error
+from minigrad.ops.base import (
+    Array,
+    Grads,
+    Nary,
+    Tensor,
+    Unary,
+    Variable,
+    backend_of,
+    check_same_dtype,
+    device_error,
+    not_tensor,
+)
 from minigrad.ops.shape import pad, reshape, unsqueeze
 from minigrad.window import Pair, Window, conv_out_size, conv_window, pair
 
@@ -146,7 +157,10 @@ def conv2d(
     Raises:
         ShapeError: if ranks, channels, groups or sizes do not fit; DtypeError, if element types differ.
     """
-    x, w = input.array, weight.array
+    try:
+        x, w = input.array, weight.array
+    except AttributeError as error:
+        raise not_tensor("conv2d", error, input=input, weight=weight) from error
     if w.ndim != 4:
         raise ShapeError(
             f"conv2d(): expected a 4-D weight (F, C/groups, KH, KW), but got weight of size: {list(w.shape)}"

@@ -8,8 +8,7 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
-from minigrad.ops.arithmetic import mul
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of, cast, fitted, normal_axis, wrap
+from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, Variable, backend_of, normal_axis, wrap
 from minigrad.ops.logic import where
 from minigrad.ops.shape import Slice, expand, pad, reshape
 
@@ -270,6 +269,15 @@ def _lifted(function: Any, input: Tensor, *args: Any, **options: Any) -> Tensor:
     return reshape(function(reshape(input, 1), 0, *vectors, **options), ())
 
 
+def _at_least_vectors(input: Tensor, index: Array, src: Any) -> tuple[Array, Any]:
+    """Beside a vector, an index and a source without dimensions are vectors of one element."""
+    if input.array.ndim == 1 and not index.ndim:
+        index = index.reshape(1)
+    if input.array.ndim == 1 and isinstance(src, Variable) and not src.array.ndim:
+        src = reshape(src, 1)
+    return index, src
+
+
 def _check_along(op: str, x: Array, index: Array, axis: int) -> None:
     if index.ndim != x.ndim:
         raise ShapeError(
@@ -294,6 +302,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
         return reshape(gather(reshape(input, 1), 0, reshape(index, -1)), index.array.shape)
     if not where_.size:
         return input.new_zeros(where_.shape) if not input.tracked else reshape(input, -1)[:0].reshape(where_.shape)
+    if input.array.ndim == 1 and not where_.ndim:
+        return reshape(gather(input, 0, reshape(index, 1)), ())
     _check_along("gather", input.array, where_, axis)
     return GatherAlong(where_, axis).apply(input)
 
@@ -376,6 +386,7 @@ def scatter(
     if not input.array.ndim:
         return _lifted(scatter, input, index, src, reduce=reduce)
     where_, axis = _index_array("scatter", index), normal_axis("scatter", dim, input.array.ndim)
+    where_, src = _at_least_vectors(input, where_, src)
     if not isinstance(src, Variable):
         src = input.new_full(where_.shape, src)
     if reduce not in (None, "add", "multiply"):
@@ -397,6 +408,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     if not input.array.ndim:
         return _lifted(scatter_add, input, index, src)
     where_, axis = _index_array("scatter_add", index), normal_axis("scatter_add", dim, input.array.ndim)
+    where_, src = _at_least_vectors(input, where_, src)
     _check_scatter("scatter_add", input, where_, axis, src)
     return Scatter(where_, axis, True).apply(input, src)
 
@@ -409,46 +421,3 @@ def _check_scatter(op: str, input: Tensor, index: Array, axis: int, src: Tensor)
     _check_along(op, input.array, index, axis)
     if any(m > n for m, n in zip(index.shape, src.array.shape, strict=True)):
         raise ShapeError(f"{op}(): Expected index {list(index.shape)} to be no larger than src {list(src.array.shape)}")
-
-
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """A number where the mask is true, else input."""
-    if not isinstance(mask, Variable) or mask.array.dtype.kind != "b":
-        raise DtypeError("masked_fill only supports boolean masks")
-    if isinstance(value, Variable):
-        if value.array.ndim:
-            raise ShapeError(
-                f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.array.ndim} dimension(s)."
-            )
-        return where(mask, cast(value, input.array.dtype), input)
-    wanted = input.array.dtype
-    filled = wrap(backend_of(input.array).xp.asarray(fitted(value, wanted), dtype=wanted))
-    return where(mask, filled, input)
-
-
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements where the mask is true, as a vector."""
-    shape = np.broadcast_shapes(input.array.shape, mask.array.shape)
-    return getitem(expand(input, shape), expand(mask, shape))
-
-
-def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
-    """input with slices of source added where index says."""
-    if not input.array.ndim:
-        return _lifted(index_add, input, index, source, alpha=alpha)
-    axis = normal_axis("index_add", dim, input.array.ndim)
-    where_ = _index_array("index_add", index)
-    shape = source.array.shape
-    wide = where_.reshape([-1 if i == axis else 1 for i in range(len(shape))])
-    return scatter_add(input, axis, expand(wrap(wide), shape), source if alpha == 1 else mul(source, alpha))
-
-
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """input with whole slices set to a number."""
-    if not input.array.ndim:
-        return reshape(index_fill(reshape(input, 1), 0, index, value), ())
-    axis = normal_axis("index_fill", dim, input.array.ndim)
-    mask = backend_of(input.array).xp.zeros(input.array.shape[axis], bool)
-    mask[_index_array("index_fill", index)] = True
-    shape = [-1 if i == axis else 1 for i in range(input.array.ndim)]
-    return masked_fill(input, wrap(mask.reshape(shape)), value)

@@ -280,7 +280,7 @@ def bitwise_xor(input: Tensor | complex, other: Tensor | complex) -> Tensor:
     return BitwiseXor().apply(input, other)
 
 
-def where(condition: Tensor, input: Any = None, other: Any = None) -> Tensor:
+def where(condition: Tensor, input: Tensor | complex | None = None, other: Tensor | complex | None = None) -> Tensor:
     """input where condition is true, else other; with the condition alone, the indices where it is true."""
     if input is None and other is None:
         return nonzero(condition, as_tuple=True)

@@ -11,7 +11,7 @@ from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.activation import log_softmax, softmax
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Variable, as_array, backend_of, wrap
+from minigrad.ops.base import Array, Grads, Nary, Tensor, Variable, as_array, backend_of, not_tensor, wrap
 from minigrad.ops.index import gather
 from minigrad.ops.logic import where
 from minigrad.ops.reduce import Spread, mean, sum
@@ -91,7 +91,11 @@ def cross_entropy(
     check_reduction("cross_entropy", reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ShapeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    if input.array.shape == target.array.shape and target.array.dtype.kind not in "iub":
+    try:
+        same = input.array.shape == target.array.shape
+    except AttributeError as error:
+        raise not_tensor("cross_entropy", error, input=input, target=target) from error
+    if same and target.array.dtype.kind not in "iub":
         return _with_probabilities(input, target, weight, reduction, label_smoothing)
     x, target_array, shape = _as_rows("cross_entropy", input, target)
     if weight is None and label_smoothing == 0.0 and backend_of(x.array).reports_targets:

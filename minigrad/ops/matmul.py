@@ -17,10 +17,12 @@ from minigrad.ops.base import (
     Tensor,
     Unary,
     Variable,
+    View,
     backend_of,
     check_same_dtype,
     device_error,
     normal_axis,
+    not_tensor,
     wrap,
 )
 from minigrad.ops.logic import where
@@ -187,7 +189,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         ShapeError: if the inner sizes differ.
         DtypeError: if element types differ: nothing is cast silently.
     """
-    x, w = input.array, weight.array
+    try:
+        x, w = input.array, weight.array
+    except AttributeError as error:
+        raise not_tensor("linear", error, input=input, weight=weight) from error
     if x.dtype is not w.dtype or x.__class__ is not w.__class__:
         _checked("linear", input, weight)
     if w.ndim == 1:
@@ -211,10 +216,18 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return reshape(y, (*x.shape[:-1], w.shape[0]))
 
 
-def scaled(beta: Any, input: Tensor, alpha: Any, product: Tensor) -> Tensor:
+def scaled(op: str, beta: Any, input: Tensor, alpha: Any, product: Tensor) -> Tensor:
     """beta * input + alpha * product; without the input where beta is 0, so that its NaNs do not count."""
     if input.array.dtype.kind in "iub":  # the factors have the tensors' type, too
         beta, alpha = (int(beta), int(alpha)) if input.array.dtype.kind != "b" else (bool(beta), bool(alpha))
+    if input.array.dtype != product.array.dtype and Mixed.low is None:
+        raise DtypeError(
+            f"{op}(): input tensors must have the same dtype, but got {dtypes.of(input.array)} and {dtypes.of(product.array)}"
+        )
+    if input.array.ndim > product.array.ndim:
+        raise ShapeError(
+            f"{op}(): argument 'input' of size {list(input.array.shape)} cannot be expanded to {list(product.array.shape)}"
+        )
     product = product if alpha == 1 else mul(product, alpha)
     if beta == 0:
         return add(where(wrap(input.array != input.array), False, mul(input, False)), product)
@@ -223,12 +236,12 @@ def scaled(beta: Any, input: Tensor, alpha: Any, product: Tensor) -> Tensor:
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)"""
-    return scaled(beta, input, alpha, mm(mat1, mat2))
+    return scaled("addmm", beta, input, alpha, mm(mat1, mat2))
 
 
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * bmm(batch1, batch2)"""
-    return scaled(beta, input, alpha, bmm(batch1, batch2))
+    return scaled("baddbmm", beta, input, alpha, bmm(batch1, batch2))
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
@@ -248,21 +261,20 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     return einsum(f"{''.join(left)},{''.join(right)}->{''.join(out)}", a, b)
 
 
-class Diagonal(Unary):
-    """The diagonal of two axes, put last."""
+class Diagonal(View):
+    """The diagonal of two axes, put last: offset, first axis, second axis."""
 
-    __slots__ = ("before", "first", "offset", "second")
-    keeps = False
-
-    def __init__(self, offset: int, first: int, second: int) -> None:
-        self.offset, self.first, self.second = offset, first, second
+    __slots__ = ("before",)
 
     def forward(self, x: Array) -> Array:
         self.before = x.shape
-        return x.diagonal(self.offset, self.first, self.second).copy()
+        y = x.diagonal(*self.args)
+        if getattr(x.flags, "writeable", False):  # NumPy's diagonal is read-only
+            y.flags.writeable = True
+        return y
 
     def backward(self, gy: Tensor) -> Grads:
-        return DiagonalEmbed(self.offset, self.first, self.second, self.before).apply(gy)
+        return DiagonalEmbed(*self.args, self.before).apply(gy)
 
 
 class DiagonalEmbed(Unary):

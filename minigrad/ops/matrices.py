@@ -24,17 +24,17 @@ from minigrad.ops.shape import expand, narrow, pad, reshape
 
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat @ vec)"""
-    return scaled(beta, input, alpha, mv(mat, vec))
+    return scaled("addmv", beta, input, alpha, mv(mat, vec))
 
 
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2)"""
-    return scaled(beta, input, alpha, outer(vec1, vec2))
+    return scaled("addr", beta, input, alpha, outer(vec1, vec2))
 
 
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * the sum of all products of two stacks: (B, M, K), (B, K, N) -> (M, N)"""
-    return scaled(beta, input, alpha, sum(bmm(batch1, batch2), 0, dtype=dtypes.of(batch1.array)))
+    return scaled("addbmm", beta, input, alpha, sum(bmm(batch1, batch2), 0, dtype=dtypes.of(batch1.array)))
 
 
 def vdot(input: Tensor, other: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ def builtin_sum(numbers: Any) -> int:
     return total
 
 
-def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Coordinates of a grid: vectors of lengths M, N, ... -> as many tensors (M, N, ...); "xy" exchanges the first two."""
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])

@@ -12,7 +12,7 @@ from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.activation import log_softmax, sigmoid, softmax, tanh
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
-from minigrad.ops.base import Array, Grads, Tensor, Unary, backend_of, normal_axis, wrap
+from minigrad.ops.base import Array, Grads, Tensor, Unary, backend_of, normal_axis, not_tensor, wrap
 from minigrad.ops.elementwise import Math, exp
 from minigrad.ops.fused import relu
 from minigrad.ops.inplace import write
@@ -188,7 +188,10 @@ def _on(input: Tensor, inplace: bool, compute: Any) -> Tensor:
 
 def relu_nn(input: Tensor, inplace: bool = False) -> Tensor:
     """max(input, 0)"""
-    return _overwrite(input, relu) if inplace else relu(input)
+    try:
+        return _overwrite(input, relu) if inplace else relu(input)
+    except AttributeError as error:
+        raise not_tensor("relu", error, input=input) from error
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -333,6 +336,12 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     Source: He et al., "Delving deep into rectifiers" (2015).
     """
     count = weight.array.size
+    if weight.array.ndim > 1:
+        raise ShapeError(f"prelu(): Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.array.ndim}")
+    if weight.array.dtype != input.array.dtype:
+        raise DtypeError(
+            f"prelu(): Type promoting not supported. Got {dtypes.of(input.array)} and {dtypes.of(weight.array)}"
+        )
     if count != 1:
         rank = input.array.ndim
         channels = input.array.shape[1] if rank > 1 else 1

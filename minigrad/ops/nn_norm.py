@@ -8,7 +8,7 @@ from typing import Any
 
 from minigrad import dtypes
 from minigrad.autograd.grad_mode import is_grad_enabled, no_grad
-from minigrad.errors import ShapeError
+from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, mul, sub
 from minigrad.ops.base import Array, Grads, Tensor, Unary, backend_of, wrap
 from minigrad.ops.elementwise import rsqrt
@@ -76,6 +76,7 @@ def _check_tail(op: str, input: Tensor, tail: Any, parameters: Any) -> tuple[int
             f"normalized_shape = {list(wanted)}"
         )
     for name, v in parameters:
+        _same_kind(op, name, v)
         if v is not None and v.array.shape != wanted:
             raise ShapeError(
                 f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
@@ -88,6 +89,12 @@ def _check_tail(op: str, input: Tensor, tail: Any, parameters: Any) -> tuple[int
             f"size{list(shape)} in {op}()"
         )
     return wanted
+
+
+def _same_kind(op: str, name: str, v: Tensor | None) -> None:
+    """Refuse parameters that are no floating numbers."""
+    if v is not None and v.array.dtype.kind in "iub":
+        raise DtypeError(f"{op}(): expected a floating type, but argument '{name}' is {dtypes.of(v.array)}")
 
 
 def rms_norm(
@@ -128,6 +135,7 @@ def group_norm(
             f"{list(shape)} and num_groups={num_groups}"
         )
     for name, v in (("weight", weight), ("bias", bias)):
+        _same_kind("group_norm", name, v)
         if v is not None and v.array.shape != (c,):
             raise ShapeError(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
@@ -169,6 +177,12 @@ def instance_norm(
     if math.prod(shape[2:]) == 1:
         raise ShapeError(f"Expected more than 1 spatial element when training, got input size {_size(shape)}")
     n, c = shape[:2]
+    if (running_mean is None) != (running_var is None):
+        raise ShapeError("instance_norm(): running_mean and running_var must either both be None or neither be None")
+    for name, v in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        _same_kind("instance_norm", name, v)
+        if v is not None and v.array.shape != (c,):
+            raise ShapeError(f"instance_norm(): {name} should contain {c} elements, but got {list(v.array.shape)}")
     y = reshape(NormRows(eps).apply(reshape(input, (n * c, -1))), shape) if input.array.size else input
     if running_mean is not None and running_var is not None:
         with no_grad():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad import dtypes
 from minigrad.autograd.grad_mode import is_grad_enabled
-from minigrad.errors import ShapeError
+from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, div, mul, sub
 from minigrad.ops.base import Array, Grads, Nary, Tensor, backend_of, cast, wrap
 from minigrad.ops.power import pow
@@ -65,10 +66,14 @@ def batch_norm(
     shape = input.array.shape
     if len(shape) < 2 and (input.array.size or not shape):
         raise ShapeError(f"batch_norm(): expected at least 2 dimensions (N, C, ...), but got {list(shape)}")
-    c = shape[1] if len(shape) > 1 else 0
+    if len(shape) < 2:
+        return input.clone()
+    c = shape[1]
     for name, v in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
         if v is not None and v.array.shape != (c,):
-            raise ShapeError(f"{name} should contain {c} elements not {v.array.size}")
+            raise ShapeError(
+                f"{name} should contain {c} elements not {v.array.size}: batch_norm() got {list(v.array.shape)}"
+            )
     if input.array.dtype.char in "eE":  # half precision is computed in float32, as its statistics are
         wide = [v if v is None else cast(v, np.dtype(np.float32)) for v in (input, weight, bias)]
         y = batch_norm(wide[0], running_mean, running_var, wide[1], wide[2], training, momentum, eps)
@@ -81,6 +86,11 @@ def batch_norm(
     column = (1, c, *(1,) * (len(shape) - 2))
     if not count:  # an empty batch has no statistics
         return add(mul(input, reshape(w, column)), reshape(b, column))
+    if (running_mean is None) != (running_var is None):
+        raise ShapeError("batch_norm(): running_mean and running_var must either both be None or neither be None")
+    for name, v in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        if v is not None and v.array.dtype.kind in "iub":
+            raise DtypeError(f"batch_norm(): expected a floating type, but argument '{name}' is {dtypes.of(v.array)}")
     if training or running_mean is None or running_var is None:
         op = BatchNorm2d(eps)
         y = op.apply(reshape(input, (shape[0], c, -1, 1)), w, b)

@@ -296,7 +296,7 @@ def _with_extras(values: Array, inverse: Array, counts: Array, with_inverse: boo
 
 def searchsorted(
     sorted_sequence: Tensor,
-    input: Any,
+    input: Tensor | complex,
     *,
     out_int32: bool = False,
     right: bool = False,
@@ -326,14 +326,16 @@ def searchsorted(
     return wrap(xp.asarray(found).astype(np.int32 if out_int32 else np.int64))
 
 
-def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+def bucketize(input: Tensor | complex, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
     """The number of the interval between sorted boundaries in which every element lies."""
     if boundaries.array.ndim != 1:
         raise ShapeError(f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries.array.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+def isin(
+    elements: Tensor | complex, test_elements: Tensor | complex, *, assume_unique: bool = False, invert: bool = False
+) -> Tensor:
     """Whether each element is one of the test elements."""
     like = elements if isinstance(elements, Variable) else test_elements
     xp = backend_of(like.array).xp

@@ -269,18 +269,22 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     return add(input, mul(way, weight)) if abs(weight) < 0.5 else sub(end, mul(way, 1 - weight))
 
 
-def xlogy(input: Any, other: Any) -> Tensor:
+def xlogy(input: Tensor | complex, other: Tensor | complex) -> Tensor:
     """input * log(other), and 0 where input is 0 whatever the logarithm."""
     return _times_log(input, other, log)
 
 
-def xlog1py(input: Any, other: Any) -> Tensor:
+def xlog1py(input: Tensor | complex, other: Tensor | complex) -> Tensor:
     """input * log(1 + other), and 0 where input is 0 whatever the logarithm."""
     return _times_log(input, other, log1p)
 
 
 def _times_log(input: Any, other: Any, logarithm: Any) -> Tensor:
     if not isinstance(other, Variable):
+        if not isinstance(input, Variable):
+            raise TypeError(
+                f"xlogy(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}: got {input!r}"
+            )
         other = wrap(backend_of(input.array).xp.asarray(other, dtype=floating(input).array.dtype))
     other = floating(other)
     no_number = ne(other, other)
@@ -339,17 +343,17 @@ def nan_to_num(
     return where(isneginf(input), limits.min if neginf is None else float(neginf), y)
 
 
-def clamp_min(input: Tensor, min: Any) -> Tensor:
+def clamp_min(input: Tensor, min: Tensor | float) -> Tensor:
     """Values below `min` become `min`."""
     return clamp(input, min=min)
 
 
-def clamp_max(input: Tensor, max: Any) -> Tensor:
+def clamp_max(input: Tensor, max: Tensor | float) -> Tensor:
     """Values above `max` become `max`."""
     return clamp(input, max=max)
 
 
-def fill(input: Tensor, value: Any) -> Tensor:
+def fill(input: Tensor, value: Tensor | complex) -> Tensor:
     """A tensor of this shape and type with one number everywhere."""
     if isinstance(value, Variable):
         if value.array.ndim:
@@ -407,6 +411,9 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     """Whether elements are near each other: |input - other| <= atol + rtol * |other|."""
     if input.array.dtype != other.array.dtype:
         raise DtypeError(f"{dtypes.of(input.array)} did not match {dtypes.of(other.array)}")
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if value < 0:
+            raise ShapeError(f"isclose(): {name} must be greater than or equal to zero, but got {value}")
     return _told(backend_of(input.array).xp.isclose(input.array, other.array, rtol, atol, equal_nan), input)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, backend_of
+from minigrad.ops.base import Array, Grads, Nary, Tensor, Unary, backend_of, not_tensor
 from minigrad.ops.index import Scatter
 from minigrad.ops.shape import reshape, unsqueeze
 from minigrad.window import Window, pair, pool_out_size, pool_window
@@ -117,7 +117,11 @@ def max_pool2d(
     Raises:
         ShapeError: if a window does not fit into the padded image, or padding is over half of it.
     """
-    if input.array.ndim == 3:
+    try:
+        shape = input.array.shape
+    except AttributeError as error:
+        raise not_tensor("max_pool2d", error, input=input) from error
+    if len(shape) == 3:
         both = max_pool2d(unsqueeze(input, 0), kernel_size, stride, padding, dilation, ceil_mode, True)
         y, indices = (reshape(v, v.array.shape[1:]) for v in both)
         return (y, indices) if return_indices else y

@@ -100,7 +100,7 @@ def absolute(input: Tensor) -> Tensor:
     return Abs().apply(input)
 
 
-def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+def clamp(input: Tensor, min: Tensor | float | None = None, max: Tensor | float | None = None) -> Tensor:
     """Limit every element to [min, max]; each bound may be a number, a tensor or None.
 
     Raises:

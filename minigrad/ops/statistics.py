@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, div, mul, sub
 from minigrad.ops.base import Array, Grads, Tensor, Unary, Variable, backend_of, cast, normal_axes, normal_axis, wrap
@@ -121,6 +122,16 @@ def cov(
     weights = None
     for name, w in (("fweights", fweights), ("aweights", aweights)):
         if w is not None:
+            if w.array.ndim > 1:
+                raise ShapeError(f"cov(): expected {name} to have one or fewer dimensions but got {w.array.ndim}")
+            if (w.array.dtype.kind in "iu") != (name == "fweights"):
+                wanted = "integral" if name == "fweights" else "floating point"
+                raise DtypeError(f"cov(): expected {name} to have {wanted} dtype but got {dtypes.of(w.array)}")
+            if w.array.size != x.array.shape[1]:
+                raise ShapeError(
+                    f"cov(): expected {name} to have the same numel as there are observations in the input but got "
+                    f"{w.array.size} != {x.array.shape[1]}"
+                )
             if w.array.size and w.array.min() < 0:
                 raise ShapeError(f"cov(): {name} cannot be negative")
             weights = w if weights is None else mul(weights, w)

@@ -168,7 +168,7 @@ def repeat_interleave(
     return index_select(input, axis, wrap(xp.repeat(xp.arange(n), times)))
 
 
-def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """Tensors expanded to their common shape."""
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
@@ -256,17 +256,17 @@ def _at_least(v: Tensor, rank: int) -> Tensor:
     )
 
 
-def atleast_1d(*tensors: Any) -> Any:
+def atleast_1d(*tensors: Tensor) -> Any:
     """Numbers as vectors; the rest as it is."""
     return _each(lambda v: _at_least(v, 1), tensors)
 
 
-def atleast_2d(*tensors: Any) -> Any:
+def atleast_2d(*tensors: Tensor) -> Any:
     """Numbers and vectors as matrices of one row; the rest as it is."""
     return _each(lambda v: _at_least(v, 2), tensors)
 
 
-def atleast_3d(*tensors: Any) -> Any:
+def atleast_3d(*tensors: Tensor) -> Any:
     """Numbers (1, 1, 1), vectors (1, N, 1), matrices (M, N, 1); the rest as it is."""
     return _each(lambda v: _at_least(v, 3), tensors)
 

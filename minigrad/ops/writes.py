@@ -42,7 +42,7 @@ def _same_dtype(op: str, input: Tensor, source: Tensor) -> None:
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy with one slice along a dimension replaced."""
     axis = normal_axis("select_scatter", dim, input.array.ndim)
-    return written(input, (*(slice(None),) * axis, int(index)), src)
+    return _part_written("select_scatter", input, (*(slice(None),) * axis, int(index)), src)
 
 
 def slice_scatter(
@@ -50,7 +50,18 @@ def slice_scatter(
 ) -> Tensor:
     """A copy with the part input[..., start:end:step, ...] replaced."""
     axis = normal_axis("slice_scatter", dim, input.array.ndim)
-    return written(input, (*(slice(None),) * axis, slice(start, end, step)), src)
+    return _part_written("slice_scatter", input, (*(slice(None),) * axis, slice(start, end, step)), src)
+
+
+def _part_written(op: str, input: Tensor, place: Any, src: Tensor) -> Tensor:
+    """A copy with a part replaced by a tensor of exactly the part's shape."""
+    part = input.array[place].shape
+    if part != src.array.shape:
+        raise ShapeError(
+            f"{op}(): expected src to have a size equal to the slice of self. src size = {list(src.array.shape)}, "
+            f"slice size = {list(part)}"
+        )
+    return written(input, place, src)
 
 
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
@@ -77,6 +88,12 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     _same_dtype("index_copy", input, source)
     axis = normal_axis("index_copy", dim, input.array.ndim)
     places = wrap(_index_array("index_copy", index).reshape(-1))
+    slot = [places.array.size if i == axis else n for i, n in enumerate(input.array.shape)]
+    if input.array.ndim and list(source.array.shape) != slot:
+        raise ShapeError(
+            f"index_copy(): Source/destination tensor must have same slice shapes. Expected {slot}, but argument 'source' has "
+            f"{list(source.array.shape)}"
+        )
     if not input.array.ndim:
         return reshape(written(reshape(input, 1), places, reshape(source, 1)), ())
     return written(input, (*(slice(None),) * axis, places), source)
@@ -246,8 +263,15 @@ def index_reduce(
     """input with slices of source reduced into it where index says: "prod", "mean", "amax" or "amin"."""
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise ShapeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    axis = normal_axis("index_reduce", dim, input.array.ndim)
+    if input.array.ndim:
+        slot = [index.array.size if i == axis else n for i, n in enumerate(input.array.shape)]
+        if list(source.array.shape) != slot:
+            raise ShapeError(
+                f"index_reduce(): source tensor shape must match self tensor shape, excluding the specified dimension, which must "
+                f"have the number of indices. Expected {slot}, but argument 'source' has {list(source.array.shape)}"
+            )
     if not input.array.ndim:
         return scatter_reduce(input, 0, index, reshape(source, -1), reduce, include_self=include_self)
-    axis = normal_axis("index_reduce", dim, input.array.ndim)
     places = reshape(index, [-1 if i == axis else 1 for i in range(input.array.ndim)])
     return scatter_reduce(input, axis, expand(places, source.array.shape), source, reduce, include_self=include_self)

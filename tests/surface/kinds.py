@@ -86,21 +86,26 @@ def check_sample(function: Any, op: Any, sample: Any) -> str:
     ours, theirs = database.flat(actual), database.flat(expected)
     if len(ours) != len(theirs):
         raise database.Disagreement(f"{len(ours)} results instead of {len(theirs)}")
-    for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-        if op.name in TIES and b.dtype == torch.int64 and i == len(theirs) - 1:
-            among_equals(op.name, sample, a, b)
-        elif op.name.startswith(RESIZED) and b.dtype == torch.uint8:
-            database.compare(f"output {i}", a, b, atol=1)
-        else:
-            database.compare(f"output {i}", a, b)
+    compare_all(op, sample.input, sample.args, sample.kwargs, ours, theirs)
     return "agree"
 
 
-def among_equals(name: str, sample: Any, ours: Any, theirs: Any) -> None:
+def compare_all(op: Any, x: Any, args: Any, kwargs: Any, ours: list[Any], theirs: list[Any]) -> None:
+    """Every result beside PyTorch's; places among equals count by what stands there."""
+    for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        if op.name in TIES and isinstance(b, torch.Tensor) and b.dtype == torch.int64 and i == len(theirs) - 1:
+            among_equals(op.name, x, args, kwargs, a, b)
+        elif op.name.startswith(RESIZED) and isinstance(b, torch.Tensor) and b.dtype == torch.uint8:
+            database.compare(f"output {i}", a, b, atol=1)
+        else:
+            database.compare(f"output {i}", a, b)
+
+
+def among_equals(name: str, x: Any, args: Any, kwargs: Any, ours: Any, theirs: Any) -> None:
     """Places may differ where the elements there are equal: PyTorch does not say which of them it names."""
-    x, dim = sample.input, sample.kwargs.get("dim", -1)
+    dim = kwargs.get("dim", -1)
     ahead = 1 if name in ("topk", "kthvalue") else 0  # k stands before dim
-    dim = next((a for a in sample.args[ahead : ahead + 1] if type(a) is int), dim)
+    dim = next((a for a in args[ahead : ahead + 1] if type(a) is int), dim)
     places = torch.from_numpy(ours.numpy().copy())
     if places.shape != theirs.shape:
         raise database.Disagreement(f"places: shape {list(places.shape)} instead of {list(theirs.shape)}")

@@ -59,15 +59,21 @@ DANGEROUS = database.named(
 )
 
 
+# Called by Python's operators, or as a method of the first argument, which is then a tensor whatever the user does.
+METHODS = database.named(
+    "item slice __getitem__ __radd__ __rdiv__ __rmul__ __rand__ __ror__ __rxor__ __rmatmul__ __rmod__ __rpow__ __rsub__"
+)
+
+
 def bad_calls(op: Any, limit: int) -> Iterator[tuple[str, Any, tuple[Any, ...], dict[str, Any]]]:
     """Calls of an entry that are wrong or may be: a description, the input, arguments and options."""
-    if op.error_inputs_func is not None:
+    if op.error_inputs_func is not None and not op.name.startswith("__r"):
         torch.manual_seed(0)
         for case in op.error_inputs("cpu"):
             sample = case.sample_input
             yield "error sample", sample.input, tuple(sample.args), sample.kwargs
     kind = next((t for t in (torch.float64, torch.float32, torch.int64, torch.bool) if t in op.dtypes), None)
-    if kind is None or op.name in DANGEROUS:
+    if kind is None or op.name in DANGEROUS | METHODS:
         return
     torch.manual_seed(0)
     for sample in itertools.islice(op.sample_inputs("cpu", kind), limit):
@@ -88,7 +94,9 @@ def shown(value: Any) -> str:
     )
 
 
-def check_call(function: Any, op: Any, head: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def check_call(
+    function: Any, op: Any, head: Any, args: tuple[Any, ...], kwargs: dict[str, Any], wrong_class: bool = False
+) -> str:
     """One bad call in both libraries; says how it went."""
     leaves: list[tuple[Any, Any]] = []
     try:
@@ -106,9 +114,15 @@ def check_call(function: Any, op: Any, head: Any, args: tuple[Any, ...], kwargs:
         except kinds.REFUSALS as ours_error:
             return f"refused {type(ours_error).__name__}: {ours_error} | {words}"
         except Exception as other:
+            if type(other) is type(error):  # an AttributeError on both sides, say
+                return f"refused {type(other).__name__}: {other} | {words}"
             raise database.Disagreement(f"{type(other).__name__}: {other}, where PyTorch: {words}") from other
         raise database.Disagreement(f"accepted, but PyTorch: {words}") from None
-    actual = function(*ours, **named)
-    for i, (a, b) in enumerate(zip(database.flat(actual), database.flat(expected), strict=True)):
-        database.compare(f"output {i}", a, b)
+    try:
+        actual = function(*ours, **named)
+    except TypeError as error:
+        if wrong_class:  # PyTorch took what is none for true, or never looked
+            return f"stricter: {error}"
+        raise
+    kinds.compare_all(op, head, args, kwargs, database.flat(actual), database.flat(expected))
     return "agree"
