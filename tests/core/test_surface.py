@@ -1,7 +1,7 @@
 """What a Tensor is to its user: making, converting, copying, pickling; shapes, types and devices as objects."""
 
-import inspect
 import copy
+import inspect
 import pickle
 
 import numpy as np
