@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,18 @@ class Hooked:
         if found is None:
             found = self.__dict__["_hooks"] = Hooks()
         return found
+
+    @property
+    def _forward_pre_hooks(self) -> OrderedDict[int, Any]:
+        """The hooks that run before forward, by key, to be looked at."""
+        return (
+            OrderedDict((k, hook) for k, (hook, _) in self._hooks.forward_pre.items()) if self._hooks else OrderedDict()
+        )
+
+    @property
+    def _forward_hooks(self) -> OrderedDict[int, Any]:
+        """The hooks that run after forward, by key, to be looked at."""
+        return OrderedDict((k, hook) for k, (hook, _) in self._hooks.forward.items()) if self._hooks else OrderedDict()
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False

@@ -274,7 +274,8 @@ class Diagonal(View):
         return y
 
     def backward(self, gy: Tensor) -> Grads:
-        return DiagonalEmbed(*self.args, self.before).apply(gy)
+        offset, first, second = self.args
+        return DiagonalEmbed(offset, first, second, self.before).apply(gy)
 
 
 class DiagonalEmbed(Unary):

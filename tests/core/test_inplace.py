@@ -267,3 +267,15 @@ def test_read_only_arrays_are_inputs_only(backend):
     if backend.device == "cpu":
         with pytest.raises(ShapeError, match="memory is read-only"):
             x.add_(1)
+
+
+def test_a_diagonal_is_a_view(backend):
+    for library in (minigrad, torch):
+        x = library.zeros(2, 3, 3)
+        x.diagonal(1, -2, -1).fill_(2.0)
+        w = library.ones(3, requires_grad=True)
+        y = library.zeros(3, 3) * 1
+        y.diagonal().copy_(w * 3)
+        y.sum().backward()
+        assert x.sum().item() == 8 and x[1, 0, 1].item() == 2 and y.diagonal().tolist() == [3, 3, 3]
+        assert w.grad.tolist() == [3, 3, 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from minigrad.ops.base import Tensor
 from minigrad.ops.join import cat
@@ -22,3 +23,13 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         count = p.numel()
         p.data = vec[start : start + count].view_as(p).data
         start += count
+
+
+def convert_conv2d_weight_memory_format(module: Any, memory_format: Any) -> Any:
+    """The module itself: memory has one layout here."""
+    return module
+
+
+def convert_conv3d_weight_memory_format(module: Any, memory_format: Any) -> Any:
+    """The module itself: memory has one layout here."""
+    return module

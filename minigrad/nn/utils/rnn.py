@@ -30,10 +30,51 @@ class PackedSequence(NamedTuple):
         """On another device, or with another dtype."""
         return self._replace(data=self.data.to(*args, **options))
 
+    def cuda(self, *args: Any, **options: Any) -> PackedSequence:
+        """On the GPU."""
+        return self._replace(data=self.data.cuda(*args, **options))
+
+    def cpu(self, *args: Any, **options: Any) -> PackedSequence:
+        """On the host."""
+        return self._replace(data=self.data.cpu())
+
+    def double(self) -> PackedSequence:
+        """In float64."""
+        return self._replace(data=self.data.double())
+
+    def float(self) -> PackedSequence:
+        """In float32."""
+        return self._replace(data=self.data.float())
+
+    def half(self) -> PackedSequence:
+        """In float16."""
+        return self._replace(data=self.data.half())
+
+    def long(self) -> PackedSequence:
+        """In int64."""
+        return self._replace(data=self.data.long())
+
+    def int(self) -> PackedSequence:
+        """In int32."""
+        return self._replace(data=self.data.int())
+
+    def pin_memory(self) -> PackedSequence:
+        """The sequence itself: memory is not pinned here."""
+        return self
+
+    def is_pinned(self) -> bool:
+        """Memory is not pinned here."""
+        return False
+
     @property
     def is_cuda(self) -> bool:
         """Whether the data live on a GPU."""
         return bool(self.data.is_cuda)
+
+
+def invert_permutation(permutation: Any) -> Any:
+    """Where each number stands in a permutation; None for None."""
+    return None if permutation is None else permutation.argsort()
 
 
 def _integers(values: Any) -> Any:
