@@ -133,7 +133,7 @@ class CppBackend(NumpyBackend):
         return super().relu(x) if y is None else y
 
     def relu_grad(self, gy: Array, y: Array) -> Array:
-        """gy where y > 0, else 0."""
+        """gy, but 0 where y <= 0."""
         gx = _cpp.relu_grad(gy, y)
         return super().relu_grad(gy, y) if gx is None else gx
 

@@ -7,7 +7,7 @@ extern "C" __global__ void relu(const Real* x, Real* y, Index total) {
 }
 
 extern "C" __global__ void relu_grad(const Real* gy, const Real* y, Real* gx, Index total) {
-    EACH(i, total) gx[i] = Sum(y[i]) > Sum(0) ? gy[i] : Real(0);
+    EACH(i, total) gx[i] = Sum(y[i]) <= Sum(0) ? Real(0) : gy[i];
 }
 
 extern "C" __global__ void sigmoid(const Real* x, Real* y, Index total) {

@@ -185,7 +185,7 @@ extern "C" __global__ void relu_pool_grad(const Real* gy, const Real* y, const u
         Sum sum = Sum(0);
         over_windows(g, ih, iw, [&](Index oh, Index ow, Index tap) {
             const Index at = first + oh * g.ow + ow;
-            if (winners[at] == tap && Sum(y[at]) > Sum(0)) sum += Sum(gy[at]);
+            if (winners[at] == tap && !(Sum(y[at]) <= Sum(0))) sum += Sum(gy[at]);
         });
         gx[i] = Real(sum);
     }

@@ -106,12 +106,12 @@ class NumpyBackend(Backend):
         return np.maximum(x, _ZERO.get(x.dtype.char, 0))
 
     def relu_grad(self, gy: Array, y: Array) -> Array:
-        """gy where y > 0, else 0: the bits of gy under a mask of all ones or all zeros, ten times faster than np.where."""
+        """gy, but 0 where y <= 0: the bits of gy under a mask of all ones or all zeros, ten times faster than np.where."""
         if gy.size < _SMALL or gy.dtype.kind != "f" or gy.shape != y.shape or not gy.ndim:
             return super().relu_grad(gy, y)
         bits = f"i{gy.dtype.itemsize}"
-        mask = (y > _ZERO[gy.dtype.char]).astype(bits)
-        np.negative(mask, out=mask)
+        mask = (y <= _ZERO[gy.dtype.char]).astype(bits)
+        mask -= 1
         mask &= gy.view(bits)
         return mask.view(gy.dtype)
 

@@ -28,6 +28,7 @@ class Backend:
     # Whether cross_entropy and its gradient take `ignore_index`, and reports classes out of range itself, as soon as a value is asked for:
     # on a device a look at the targets would make every training step wait.
     reports_targets: ClassVar[bool] = False
+    capturing: bool = False  # a graph is being recorded: what the host computes now would be the same in every replay
     fuses: ClassVar[frozenset[str]] = frozenset()  # the fused sequences below that this backend makes faster
 
     # ------------------------------------------------------------------ arrays
@@ -61,6 +62,10 @@ class Backend:
 
     def empty_cache(self) -> None:
         """Give memory that is kept for reuse back to the system."""
+
+    def noise(self, shape: Shape, keep: float, value: float, dtype: Any) -> Array | None:
+        """`value` with probability `keep`, else 0, drawn on the device; None where the host is to draw, as it usually is."""
+        return None
 
     def _zero(self, dtype: Any) -> Array:
         """A 0 without dimensions; made once per type, since making one takes as long as a small operation."""
@@ -238,9 +243,9 @@ class Backend:
         return self.xp.maximum(x, self._zero(x.dtype))
 
     def relu_grad(self, gy: Array, y: Array) -> Array:
-        """gy where y > 0, else 0. y is relu's output."""
+        """gy, but 0 where y <= 0. y is relu's output."""
         zero = self._zero(gy.dtype)
-        return self.xp.where(y > zero, gy, zero)
+        return self.xp.where(y <= zero, zero, gy)
 
     def sigmoid(self, x: Array) -> Array:
         """1 / (1 + exp(-x)), without overflow on either side."""

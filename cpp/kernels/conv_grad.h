@@ -232,6 +232,16 @@ void weight_grad_lines(const ConvShape& s, const T* gy, const T* x, T* gw, bool 
 // Sum of every filter's gradient: (N, F, cells) -> (F,). One fixed order: image by image, lane by lane.
 template <class T>
 void bias_grad(const T* gy, int64_t n, int64_t f, int64_t cells, T* gb) {
+    if (cells == 1) {  // of a linear layer: filters are lanes
+        parallel(ceil_div(f, lanes<T>), grain_of(n), [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin * lanes<T>; i < smaller(f, end * lanes<T>); i += lanes<T>) {
+                Vec<T> total[4] = {};
+                for (int64_t image = 0; image < n; ++image) total[image % 4] += load_some(gy + image * f + i, f - i);
+                store_some(gb + i, (total[0] + total[1]) + (total[2] + total[3]), f - i);
+            }
+        });
+        return;
+    }
     parallel(f, grain_of(n * ceil_div(cells, lanes<T>)), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
             Vec<T> total[4] = {};

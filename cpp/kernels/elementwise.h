@@ -36,7 +36,7 @@ void relu(const T* x, T* y, int64_t n) {
 }
 template <class T>
 void relu_grad(const T* gy, const T* y, T* gx, int64_t n) {
-    map2(gy, y, gx, n, [](Vec<T> g, Vec<T> v) { return select<T>(v > Vec<T>{}, g, Vec<T>{}); });
+    map2(gy, y, gx, n, [](Vec<T> g, Vec<T> v) { return select<T>(v <= Vec<T>{}, Vec<T>{}, g); });
 }
 template <class T>
 void sigmoid(const T* x, T* y, int64_t n) {

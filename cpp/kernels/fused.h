@@ -82,7 +82,7 @@ void pool_relu_grad(const PoolShape& s, const T* gy, const T* y, const uint8_t* 
                         for (int64_t i = 0; i < count; ++i) bytes[i] = code[at + i];
                         if (count == lanes<T>) __builtin_memcpy(&bytes, code + at, lanes<T>);
                         const Mask<T> tap = __builtin_convertvector(bytes, Mask<T>);
-                        const Vec<T> gain = select<T>(load_some(value + at, count) > Vec<T>{}, load_some(from + at, count), Vec<T>{});
+                        const Vec<T> gain = select<T>(load_some(value + at, count) <= Vec<T>{}, Vec<T>{}, load_some(from + at, count));
                         for (int half = 0; half < 2; ++half) {
                             const Vec<T> left = select<T>(tap == 2 * half, gain, Vec<T>{});
                             const Vec<T> right = select<T>(tap == 2 * half + 1, gain, Vec<T>{});
@@ -97,7 +97,7 @@ void pool_relu_grad(const PoolShape& s, const T* gy, const T* y, const uint8_t* 
                     const int64_t at = oy * s.ow + ox;
                     const int64_t iy = oy * win.sh - win.ph + code[at] / win.kw * win.dh;
                     const int64_t ix = ox * win.sw - win.pw + code[at] % win.kw * win.dw;
-                    if (value[at] > 0 && iy >= 0 && iy < s.h && ix >= 0 && ix < s.w) to[iy * s.w + ix] += from[at];
+                    if (!(value[at] <= 0) && iy >= 0 && iy < s.h && ix >= 0 && ix < s.w) to[iy * s.w + ix] += from[at];
                 }
             }
         }
@@ -221,7 +221,7 @@ bool conv_relu_pool_weight_grad(const ConvShape& s, const PoolShape& p, const T*
                 Vec<T> total = load(sums + f * sum_size + width);
                 for (int64_t i = 0; i < out; i += lanes<T>) {
                     const int64_t left = out - i;
-                    const Vec<T> here = select<T>(load_some(y + at + i, left) > Vec<T>{}, load_some(gy + at + i, left), Vec<T>{});
+                    const Vec<T> here = select<T>(load_some(y + at + i, left) <= Vec<T>{}, Vec<T>{}, load_some(gy + at + i, left));
                     store(gains + i, here);
                     total += here;
                     const Mask<T> code = load_codes<T>(codes + at + i, left);

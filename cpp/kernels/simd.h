@@ -254,5 +254,16 @@ MG_INLINE T sum_lanes(Vec<T> v) {
     return part[0];
 }
 
+// The largest lane; a NaN may be passed over.
+template <class T>
+MG_INLINE T max_lanes(Vec<T> v) {
+    T part[lanes<T>];
+    store(part, v);
+#pragma GCC unroll 4
+    for (int half = lanes<T> / 2; half; half /= 2)
+        for (int i = 0; i < half; ++i) part[i] = part[i] < part[i + half] ? part[i + half] : part[i];
+    return part[0];
+}
+
 }  // namespace
 }  // namespace minigrad

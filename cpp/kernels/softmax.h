@@ -18,8 +18,7 @@ MG_INLINE void row_sum(const T* x, int64_t length, T& top, T& sum) {
             for (int64_t j = length - i; j < lanes<T>; ++j) v[j] = T(-infinity);
         best = select<T>(v > best, v, best);  // a NaN shows in the sum
     }
-    top = best[0];
-    for (int j = 1; j < lanes<T>; ++j) top = larger<T>(top, best[j]);
+    top = max_lanes<T>(best);
     Vec<T> total = {};
     for (int64_t i = 0; i < length; i += lanes<T>) {
         Vec<T> e = exp_of<T>(load_some(x + i, length - i) - top);
@@ -28,6 +27,19 @@ MG_INLINE void row_sum(const T* x, int64_t length, T& top, T& sum) {
         total += e;
     }
     sum = sum_lanes<T>(total);
+}
+
+// A short row: in one vector, its exponential taken once. Returns exp(x - top), 0 behind the row's end.
+template <class T>
+MG_INLINE Vec<T> short_row(const T* x, int64_t length, T& top, T& sum) {
+    Mask<T> lane;
+    for (int i = 0; i < lanes<T>; ++i) lane[i] = i;
+    const Mask<T> inside = lane < typename Types<T>::Int(length);
+    const Vec<T> v = select<T>(inside, load_part(x, length), splat<T>(T(-infinity)));
+    top = max_lanes<T>(v);
+    const Vec<T> e = select<T>(inside, exp_of<T>(v - top), Vec<T>{});
+    sum = sum_lanes<T>(e);
+    return e;
 }
 
 // One row, contiguous: softmax, or its logarithm.
@@ -116,6 +128,12 @@ void cross_entropy(const T* x, const int64_t* target, T* loss, T* p, int64_t n, 
         for (int64_t r = begin; r < end; ++r) {
             const T* row = x + r * classes;
             T top, sum;
+            if (classes < lanes<T>) {
+                const Vec<T> e = short_row(row, classes, top, sum);
+                loss[r] = log_of(sum) - (row[target[r]] - top);
+                store_part(p + r * classes, e / sum, classes);
+                continue;
+            }
             row_sum(row, classes, top, sum);
             loss[r] = log_of(sum) - (row[target[r]] - top);
             for (int64_t i = 0; i < classes; i += lanes<T>)

@@ -226,7 +226,10 @@ def _unshared(g: Any, gy: Any, gxs: Any) -> bool:
         return False  # a view of something
     if gy.__class__ is not list and array is gy.array:
         return False
-    return sum(g is other for other in gxs) == 1
+    times = 0
+    for other in gxs:
+        times += other is g
+    return times == 1
 
 
 def _accumulate(leaf: Variable, g: Any, create_graph: bool, fresh: bool) -> None:

@@ -25,7 +25,7 @@ class Relu(Unary):
 
 
 class ReluGrad(Binary):
-    """gy where relu's output is positive."""
+    """gy, but 0 where relu's output is 0."""
 
     __slots__ = ()
 

@@ -140,9 +140,12 @@ def deferred(op: FusedOp, inputs: tuple[Any, ...], shape: tuple[int, ...], array
     _array.__set__(y, Plan(op, inputs, shape, arrays))
     y.tracked = False
     y.node = y.grad = y.memory = y.hooks = y.base = None
-    if is_grad_enabled() and any(v is not None and v.tracked for v in inputs):
-        op.saved = None
-        op.record(inputs, (y,))
+    if is_grad_enabled():
+        for v in inputs:
+            if v is not None and v.tracked:
+                op.saved = None
+                op.record(inputs, (y,))
+                break
     _waiting.append(ref(y))
     if len(_waiting) > _MANY:
         _waiting[:] = [link for link in _waiting if link() is not None]
@@ -226,8 +229,12 @@ class FusedOp(Nary):
             wanted = [v for v, need in zip(self.inputs, self.needs, strict=True) if need]
             found = iter(engine.grad(self.unfused(*self.inputs), wanted, gy, create_graph=True))
             return tuple(next(found) if need else None for need in self.needs)
-        grads = self.kernel_grads(gy.array)
-        return tuple(None if g is None else wrap(g) for g in grads)
+        token = silence()
+        try:
+            grads = self.kernel_grads(gy.array)
+        finally:
+            restore(token)
+        return tuple([None if g is None else wrap(g) for g in grads])
 
 
 class FusedConv2d(FusedOp):
@@ -318,7 +325,7 @@ class FusedLinear(FusedOp):
         return (
             backend.matmul(gy, w.array) if needs[0] else None,
             backend.matmul(gy.T, x.array) if needs[1] else None,
-            gy.sum(0) if needs[2] else None,
+            backend.conv2d_bias_grad(gy.reshape(*gy.shape, 1, 1)) if needs[2] else None,
         )
 
     def unfused(self, *inputs: Any) -> Tensor:

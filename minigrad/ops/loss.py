@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes
+from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.activation import log_softmax, softmax
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
@@ -29,7 +30,6 @@ class CrossEntropy(Nary):
 
     def forward(self, x: Array) -> Array:
         if self.ignored is None:
-            check_classes("cross_entropy", self.target, x.shape[1])
             losses, self.saved = backend_of(x).cross_entropy(x, self.target)
         else:  # the backend's kernel looks at the targets
             backend: Any = backend_of(x)
@@ -37,9 +37,12 @@ class CrossEntropy(Nary):
         return as_array(losses.sum() / losses.dtype.type(len(losses)), x) if self.average else losses
 
     def backward(self, gy: Tensor) -> Grads:
-        if self.average:
-            gy = Spread((0,), self.target.shape).apply(gy)
-        return CrossEntropyGrad(self.target, self.saved, self.ignored).apply(gy, self.inputs[0])
+        spread = Spread((0,), self.target.shape)
+        gradient = CrossEntropyGrad(self.target, self.saved, self.ignored)
+        if is_grad_enabled():
+            return gradient.apply(spread.apply(gy) if self.average else gy, self.inputs[0])
+        each = spread.forward(gy.array) if self.average else gy.array  # nobody will differentiate this
+        return wrap(gradient.forward(each, self.inputs[0].array))
 
 
 class CrossEntropyGrad(Nary):
@@ -103,7 +106,7 @@ def cross_entropy(
         if reduction != "mean":
             return _reduced(losses, reduction, shape)
         return div(sum(losses), wrap((target_array != ignore_index).sum().astype(x.array.dtype)))
-    if weight is None and label_smoothing == 0.0 and not _ignores(target_array, ignore_index):
+    if weight is None and label_smoothing == 0.0 and _all_count(target_array, x.array.shape[1], ignore_index):
         if reduction == "mean" and target_array.size:
             return CrossEntropy(target_array, True).apply(x)
         losses = CrossEntropy(target_array, False).apply(x)
@@ -184,9 +187,25 @@ def _as_rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array, tup
     return input, t.reshape(-1).astype(np.int64), t.shape
 
 
-def _ignores(target: Array, ignore_index: int) -> bool:
-    """Whether any target is to be ignored."""
-    return bool((target == ignore_index).any())
+def _all_count(target: Array, classes: int, ignore_index: int) -> bool:
+    """Whether no target is to be ignored; where all are classes and no class is ignored, one reduction says so.
+
+    Raises:
+        IndexError: if none is ignored and one of them is no class.
+    """
+    plain = _all_classes(target, classes)
+    if plain and not 0 <= ignore_index < classes:
+        return True
+    if (target == ignore_index).any():
+        return False
+    if not plain:
+        check_classes("cross_entropy", target, classes)
+    return True
+
+
+def _all_classes(target: Array, classes: int) -> bool:
+    """Whether all targets are in [0, classes). As unsigned numbers, negative ones are the largest."""
+    return not target.size or bool(target.view(f"u{target.dtype.itemsize}").max() < classes)
 
 
 def check_classes(op: str, target: Array, classes: int) -> None:
@@ -195,8 +214,7 @@ def check_classes(op: str, target: Array, classes: int) -> None:
     Raises:
         IndexError: naming the first one that does not.
     """
-    # One reduction instead of two: as unsigned numbers, negative ones are the largest.
-    if target.size and target.view(f"u{target.dtype.itemsize}").max() >= classes:
+    if not _all_classes(target, classes):
         bad = target[(target < 0) | (target >= classes)]
         raise IndexError(f"{op}(): Target {int(bad[0])} is out of bounds: class indices go from 0 to {classes - 1}.")
 

@@ -26,8 +26,8 @@ def relu(x: Any) -> Expected:
 
 
 def relu_grad(gy: Any, y: Any) -> Expected:
-    """gy where y > 0, else 0: exact"""
-    return Expected(_each(lambda g, v: g if v > 0 else 0.0, gy, y))
+    """gy, but 0 where y <= 0: exact"""
+    return Expected(_each(lambda g, v: 0.0 if v <= 0 else g, gy, y))
 
 
 def _sigmoid(v: float) -> float:
