@@ -48,8 +48,15 @@ from minigrad.ops.nn_dropout import (
     feature_alpha_dropout,
 )  # fmt: skip
 from minigrad.ops.nn_embedding import embedding, embedding_bag
+from minigrad.ops.nn_fractional import (
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+)
 from minigrad.ops.nn_grid import affine_grid, grid_sample
 from minigrad.ops.nn_inplace import celu_, elu_, hardtanh_, leaky_relu_, relu_, rrelu_, selu_, threshold_
+from minigrad.ops.nn_linear_loss import linear_cross_entropy
 from minigrad.ops.nn_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -76,16 +83,24 @@ from minigrad.ops.nn_pool import (
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
     adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices,
     adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices,
     adaptive_max_pool3d,
+    adaptive_max_pool3d_with_indices,
     avg_pool1d,
     avg_pool3d,
     local_response_norm,
     lp_pool1d,
     lp_pool2d,
+    lp_pool3d,
     max_pool1d,
+    max_pool1d_with_indices,
+    max_pool2d_with_indices,
     max_pool3d,
+    max_pool3d_with_indices,
     max_unpool1d,
+    max_unpool3d,
 )  # fmt: skip
 from minigrad.ops.nn_resize import (
     channel_shuffle,

@@ -14,11 +14,21 @@ from minigrad.tensor import Tensor
 class Hooks:
     """The hooks of one module; each kind maps a key to (function, whether it wants keyword arguments)."""
 
-    __slots__ = ("backward", "backward_pre", "forward", "forward_pre", "load_post", "load_pre", "state_post")
+    __slots__ = (
+        "backward",
+        "backward_pre",
+        "forward",
+        "forward_pre",
+        "load_post",
+        "load_pre",
+        "state_post",
+        "state_pre",
+    )
 
     def __init__(self) -> None:
         self.load_pre: dict[int, Any] = {}
         self.load_post: dict[int, Any] = {}
+        self.state_pre: dict[int, Any] = {}
         self.state_post: dict[int, Any] = {}
         self.forward_pre: dict[int, Any] = {}
         self.forward: dict[int, Any] = {}
@@ -99,6 +109,10 @@ class Hooked:
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """hook(module, incompatible_keys) runs after loading and may change the keys."""
         return register(self._my_hooks().load_post, hook, False, False)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """hook(module, prefix, keep_vars) runs before the module says its state."""
+        return register(self._my_hooks().state_pre, hook, False, False)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """hook(module, state_dict, prefix, local_metadata) runs when the module has said its state."""

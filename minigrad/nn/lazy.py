@@ -9,7 +9,14 @@ from minigrad.errors import ShapeError
 from minigrad.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from minigrad.nn.linear import Linear
 from minigrad.nn.module import Module
-from minigrad.nn.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from minigrad.nn.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+)
 from minigrad.nn.parameter import Parameter, UninitializedParameter
 from minigrad.ops.base import Tensor
 
@@ -159,12 +166,15 @@ class _LazyBatchNorm(_Lazy):
                 setattr(self, name, UninitializedParameter())
 
     def _materialize(self, input: Tensor) -> None:
-        self.num_features = n = input.array.shape[1]
+        self.num_features = n = input.array.shape[self._axis(input)]
         for name, maker in (("weight", ones), ("bias", zeros)):
             if self._parameters[name] is not None:
                 self._fill(name, maker(n, **self._where))
         if self.running_mean is not None:
             self.running_mean, self.running_var = zeros(n, **self._where), ones(n, **self._where)
+
+    def _axis(self, input: Tensor) -> int:
+        return 1
 
 
 class LazyBatchNorm1d(_LazyBatchNorm, BatchNorm1d):
@@ -183,3 +193,43 @@ class LazyBatchNorm3d(_LazyBatchNorm, BatchNorm3d):
     """BatchNorm3d, num_features being the channels of the first input."""
 
     becomes = BatchNorm3d
+
+
+class _LazyInstanceNorm(_LazyBatchNorm):
+    """An instance norm, num_features being the channels of the first input."""
+
+    rank: ClassVar[int]
+
+    def __init__(
+        self,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(eps, momentum, affine, track_running_stats, device, dtype, bias)
+
+    def _axis(self, input: Tensor) -> int:
+        return input.array.ndim - self.rank - 1  # the input need not be a batch
+
+
+class LazyInstanceNorm1d(_LazyInstanceNorm, InstanceNorm1d):
+    """InstanceNorm1d, num_features being the channels of the first input."""
+
+    becomes, rank = InstanceNorm1d, 1
+
+
+class LazyInstanceNorm2d(_LazyInstanceNorm, InstanceNorm2d):
+    """InstanceNorm2d, num_features being the channels of the first input."""
+
+    becomes, rank = InstanceNorm2d, 2
+
+
+class LazyInstanceNorm3d(_LazyInstanceNorm, InstanceNorm3d):
+    """InstanceNorm3d, num_features being the channels of the first input."""
+
+    becomes, rank = InstanceNorm3d, 3

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from minigrad import dtypes
 from minigrad.autograd.grad_mode import no_grad
+from minigrad.creation import empty_like
 from minigrad.device import device as Device
 from minigrad.nn import hooks as hooking
 from minigrad.nn.hooks import Hooked
@@ -338,6 +339,13 @@ class Module(Hooked, Stateful):
     def cuda(self: T, device: Any = None) -> T:
         """Move everything to the GPU."""
         return self._apply(lambda t: t.cuda(device))
+
+    def to_empty(self: T, *, device: Any, recurse: bool = True) -> T:
+        """Move everything to a device, without its values."""
+        return self._apply(lambda t: empty_like(t, device=device), recurse)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Accepted for PyTorch's scripts: there is nothing to compile here."""
 
     def share_memory(self: T) -> T:
         """Tensors can be handed to other processes as they are."""

@@ -97,6 +97,74 @@ class MaxUnpool2d(_MaxUnpoolNd):
         return F.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
+class MaxUnpool3d(_MaxUnpoolNd):
+    """Put values back where MaxPool3d found them: (N, C, OD, OH, OW) -> (N, C, D, H, W)"""
+
+    rank = 3
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        """(N, C, OD, OH, OW), (N, C, OD, OH, OW) -> (N, C, D, H, W)"""
+        return F.max_unpool3d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class _FractionalMaxPoolNd(Module):
+    rank = 2
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        name = self._get_name()
+        self.kernel_size = self._tuple(kernel_size)
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+        self.output_size = None if output_size is None else self._tuple(output_size)
+        self.output_ratio = None if output_ratio is None else self._tuple(output_ratio)
+        if self.output_size is None and self.output_ratio is None:
+            raise ValueError(f"{name} requires specifying either an output size, or a pooling ratio")
+        if self.output_size is not None and self.output_ratio is not None:
+            raise ValueError("only one of output_size and output_ratio may be specified")
+        if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
+            raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
+
+    def _tuple(self, value: Any) -> tuple[Any, ...]:
+        return tuple(value) if isinstance(value, (tuple, list)) else (value,) * self.rank
+
+    def _pool(self, function: Any, input: Tensor) -> Any:
+        return function(
+            input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, self._random_samples
+        )
+
+
+class FractionalMaxPool2d(_FractionalMaxPoolNd):
+    """The largest values of windows that start at random: (N, C, H, W) -> (N, C, OH, OW)
+
+    Source: Graham, "Fractional max-pooling" (2014).
+    """
+
+    def forward(self, input: Tensor) -> Any:
+        """(N, C, H, W) -> (N, C, OH, OW)"""
+        return self._pool(F.fractional_max_pool2d, input)
+
+
+class FractionalMaxPool3d(_FractionalMaxPoolNd):
+    """The largest values of windows that start at random: (N, C, D, H, W) -> (N, C, OD, OH, OW)
+
+    Source: Graham, "Fractional max-pooling" (2014).
+    """
+
+    rank = 3
+
+    def forward(self, input: Tensor) -> Any:
+        """(N, C, D, H, W) -> (N, C, OD, OH, OW)"""
+        return self._pool(F.fractional_max_pool3d, input)
+
+
 class AvgPool1d(Module):
     """The average under each window: (N, C, L) -> (N, C, OL)"""
 
@@ -195,6 +263,14 @@ class LPPool2d(_LPPoolNd):
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, OH, OW)"""
         return F.lp_pool2d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+
+class LPPool3d(_LPPoolNd):
+    """The norm of the values under each window: (N, C, D, H, W) -> (N, C, OD, OH, OW)"""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, D, H, W) -> (N, C, OD, OH, OW)"""
+        return F.lp_pool3d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
 class _AdaptiveAvgPoolNd(Module):

@@ -11,6 +11,8 @@ from minigrad.errors import CheckpointError
 from minigrad.nn.hooks import Hooks
 from minigrad.tensor import Tensor
 
+EXTRA = "_extra_state"  # the key under which a state_dict holds what get_extra_state says
+
 
 class _Keys(NamedTuple):
     missing_keys: list[str]
@@ -36,6 +38,7 @@ class Plan(OrderedDict[str, Any]):
     def __init__(self, state_dict: Mapping[str, Any]) -> None:
         super().__init__(state_dict)
         self.copies: list[tuple[Any, str, Tensor, Tensor]] = []  # dict of the owner, name in it, target, value
+        self.extras: list[tuple[Any, Any]] = []  # modules and what they have said in get_extra_state
 
 
 def own_state(module: Any, destination: Any, prefix: str, keep_vars: bool) -> None:
@@ -46,6 +49,8 @@ def own_state(module: Any, destination: Any, prefix: str, keep_vars: bool) -> No
     for name, b in module._buffers.items():
         if b is not None and name not in module._non_persistent_buffers_set:
             destination[prefix + name] = b if keep_vars else b.detach()
+    if type(module).get_extra_state is not Stateful.get_extra_state:
+        destination[prefix + EXTRA] = module.get_extra_state()
 
 
 def load_own(
@@ -84,8 +89,13 @@ def load_own(
                 )
                 continue
             plan.copies.append((owner, name, target, value))
+    takes_more = type(module).set_extra_state is not Stateful.set_extra_state
+    if takes_more and prefix + EXTRA in plan:
+        plan.extras.append((module, plan[prefix + EXTRA]))
+    elif takes_more and strict:
+        missing.append(prefix + EXTRA)
     if strict:
-        known = {*module._parameters, *buffers}
+        known = {*module._parameters, *buffers, *([EXTRA] if takes_more else [])}
         for key in plan:
             if key.startswith(prefix):
                 first, dot, _ = key[len(prefix) :].partition(".")
@@ -134,6 +144,8 @@ def load(module: Any, state_dict: Mapping[str, Any], strict: bool, assign: bool)
                 owner[name] = type(target)(value.detach(), target.tracked) if target.is_parameter else value
             else:
                 target.copy_(value)
+    for owner, state in plan.extras:
+        owner.set_extra_state(state)
     return IncompatibleKeys(missing, unexpected)
 
 
@@ -150,6 +162,8 @@ class Stateful:
         if args:
             destination, prefix, keep_vars = (*args, prefix, keep_vars)[:3] if len(args) < 2 else (*args, keep_vars)[:3]
         destination = OrderedDict() if destination is None else destination
+        for hook, _ in list(self._hooks.state_pre.values()) if self._hooks else ():
+            hook(self, prefix, keep_vars)
         self._save_to_state_dict(destination, prefix, keep_vars)
         for name, child in self._modules.items():
             if child is not None:
@@ -157,6 +171,14 @@ class Stateful:
         for hook, _ in list(self._hooks.state_post.values()) if self._hooks else ():
             hook(self, destination, prefix, {})
         return destination
+
+    def get_extra_state(self) -> Any:
+        """What else belongs to the state, and is no tensor. A subclass that says it also says set_extra_state."""
+        raise RuntimeError("Reached a code path in Module.get_extra_state() that should never be called.")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take what get_extra_state has given."""
+        raise RuntimeError("Reached a code path in Module.set_extra_state() that should never be called.")
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         own_state(self, destination, prefix, keep_vars)

@@ -13,7 +13,7 @@ from minigrad.ops.base import Array, Tensor, backend_of, wrap
 from minigrad.ops.logic import sign
 from minigrad.ops.matmul import matmul
 from minigrad.ops.nn_conv import numbers
-from minigrad.ops.pool import MaxPool2dGather, avg_pool2d, max_pool2d, max_unpool2d
+from minigrad.ops.pool import MaxPool2dGather, avg_pool2d, max_pool2d, put_back, unpooled_size
 from minigrad.ops.power import absolute, pow
 from minigrad.ops.reduce import mean
 from minigrad.ops.shape import pad, reshape, squeeze, transpose, unsqueeze
@@ -154,6 +154,9 @@ def _sizes(op: str, input: Tensor, output_size: Any, dims: int) -> tuple[Tensor,
     given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * dims
     if len(given) != dims:
         raise ShapeError(f"{op}(): output_size must have {dims} elements, but got {output_size!r}")
+    for v in given:
+        if v is not None and not isinstance(v, (int, np.integer)):
+            raise TypeError(f"{op}(): argument 'output_size' (position 2) must be tuple of ints, not {output_size!r}")
     sizes = tuple(n if v is None else int(v) for v, n in zip(given, shape[-dims:], strict=True))
     if min(sizes) < 0:
         raise ShapeError(f"{op}(): elements of output_size must be greater than or equal to 0, but got {sizes}")
@@ -279,6 +282,85 @@ def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
     return _rooted(averages, kh * kw, norm_type)
 
 
+def lp_pool3d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """The norm of the values under each window: (N, C, D, H, W) -> (N, C, OD, OH, OW)"""
+    kd, kh, kw = numbers("lp_pool3d", "kernel_size", kernel_size, 3)
+    averages = avg_pool3d(pow(input, norm_type), (kd, kh, kw), stride, 0, ceil_mode)
+    return _rooted(averages, kd * kh * kw, norm_type)
+
+
+def max_unpool3d(
+    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Tensor:
+    """Put values back where max_pool3d found them, zeros elsewhere: (N, C, OD, OH, OW) -> (N, C, D, H, W)"""
+    op = "max_unpool3d"
+    x, batched = _volume(op, input)
+    if input.array.shape != indices.array.shape:
+        raise ShapeError(
+            f"Expected shape of indices to be same as that of the input tensor ({list(input.array.shape)}) "
+            f"but got indices tensor with shape: {list(indices.array.shape)}"
+        )
+    k = numbers(op, "kernel_size", kernel_size, 3)
+    s = k if stride is None else numbers(op, "stride", stride, 3)
+    p = numbers(op, "padding", padding, 3)
+    y = put_back(x, indices if batched else unsqueeze(indices, 0), unpooled_size(x.array.shape, k, s, p, output_size))
+    return y if batched else squeeze(y, 0)
+
+
+def adaptive_max_pool1d_with_indices(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """adaptive_max_pool1d, and where the values stood."""
+    return adaptive_max_pool1d(input, output_size, True)
+
+
+def adaptive_max_pool2d_with_indices(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """adaptive_max_pool2d, and where the values stood."""
+    return adaptive_max_pool2d(input, output_size, True)
+
+
+def adaptive_max_pool3d_with_indices(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """adaptive_max_pool3d, and where the values stood."""
+    return adaptive_max_pool3d(input, output_size, True)
+
+
+def max_pool1d_with_indices(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """max_pool1d, and where the values stood."""
+    return max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """max_pool2d, and where the values stood."""
+    return max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def max_pool3d_with_indices(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """max_pool3d, and where the values stood."""
+    return max_pool3d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
 def max_unpool1d(
     input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
 ) -> Tensor:
@@ -288,8 +370,8 @@ def max_unpool1d(
     places, _ = _as_plane(op, indices)
     k = _one(op, "kernel_size", kernel_size)
     s = k if stride is None else _one(op, "stride", stride)
-    size = None if output_size is None else (1, tuple(output_size)[-1])
-    return _as_line(max_unpool2d(x, places, (1, k), (1, s), (0, _one(op, "padding", padding)), size), batched)
+    (size,) = unpooled_size(input.array.shape, (k,), (s,), (_one(op, "padding", padding),), output_size)
+    return _as_line(put_back(x, places, (1, size)), batched)
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 from minigrad import dtypes
@@ -202,13 +203,40 @@ def max_unpool2d(
     size = pair(op, "kernel_size", kernel_size)
     steps = size if stride is None else pair(op, "stride", stride)
     sides = pair(op, "padding", padding)
-    n, c, oh, ow = input.array.shape
-    h, w = ((m - 1) * s - 2 * p + k for m, s, p, k in zip((oh, ow), steps, sides, size, strict=True))
-    if output_size is not None:
-        h, w = tuple(output_size)[-2:]
+    h, w = unpooled_size(input.array.shape, size, steps, sides, output_size)
+    return put_back(input, indices, (h, w))
+
+
+def unpooled_size(shape: tuple[int, ...], kernel: Any, stride: Any, padding: Any, output_size: Any) -> tuple[int, ...]:
+    """What pooling made the last dimensions of a shape from: one of few sizes, of which output_size picks one.
+
+    Raises:
+        ValueError: if output_size is none of them.
+    """
+    dims = len(kernel)
+    sizes = [(n - 1) * s - 2 * p + k for n, s, p, k in zip(shape[-dims:], stride, padding, kernel, strict=True)]
+    if output_size is None:
+        return tuple(sizes)
+    wanted = tuple(output_size)
+    if len(wanted) not in (dims, dims + 2):
+        raise ValueError(
+            f"output_size should be a sequence containing {dims} or {dims + 2} elements, but it has a length of '{len(wanted)}'"
+        )
+    wanted = wanted[-dims:]
+    for d, (n, usual, s) in enumerate(zip(wanted, sizes, stride, strict=True)):
+        if not usual - s < n < usual + s:
+            raise ValueError(f'invalid output_size "{wanted}" (dim {d} must be between {usual - s} and {usual + s})')
+    return wanted
+
+
+def put_back(input: Tensor, indices: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Values at their places in zeros: (N, C, ...), places in the flattened image -> (N, C, *sizes)"""
+    n, c, *small = input.array.shape
+    count, cells = prod(small), prod(sizes)
     where = indices.array
-    if where.size and (int(where.min()) < 0 or int(where.max()) >= h * w):
-        raise IndexError(f"Found an invalid max index: {int(where.max())} (output volumes are of size {h}x{w}")
+    if where.size and (int(where.min()) < 0 or int(where.max()) >= cells):
+        shown = "x".join(str(m) for m in sizes)
+        raise IndexError(f"Found an invalid max index: {int(where.max())} (output volumes are of size {shown}")
     # Overlapping windows may have found one cell twice: it takes the last value, not the sum.
-    places, values = where.reshape(n, c, oh * ow), reshape(input, (n, c, oh * ow))
-    return reshape(Scatter(places, 2, False).apply(input.new_zeros((n, c, h * w)), values), (n, c, h, w))
+    places, values = where.reshape(n, c, count), reshape(input, (n, c, count))
+    return reshape(Scatter(places, 2, False).apply(input.new_zeros((n, c, cells)), values), (n, c, *sizes))
