@@ -13,6 +13,7 @@ from minigrad.device import device as device_class
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.base import number
 from minigrad.ops.shape import shape_of
+from minigrad.ops.steps import even_steps
 from minigrad.random import Generator
 from minigrad.tensor import Tensor, make
 
@@ -166,19 +167,43 @@ def _filled(
     return make(_allocate(op, lambda: getattr(xp, how)(shape, wanted), shape, wanted), requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
     """Zeros."""
-    return _filled("zeros", "zeros", size, dtype, device, requires_grad)
+    return _filled("zeros", "zeros", sizes if size is None else (size,), dtype, device, requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
     """Ones."""
-    return _filled("ones", "ones", size, dtype, device, requires_grad)
+    return _filled("ones", "ones", sizes if size is None else (size,), dtype, device, requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
     """Memory as it was found."""
-    return _filled("empty", "empty", size, dtype, device, requires_grad)
+    return _filled("empty", "empty", sizes if size is None else (size,), dtype, device, requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -188,6 +213,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     wanted = (
         dtypes.result_numpy((number(value, "full", "fill_value"),)) if dtype is None else dtypes.as_numpy(dtype, "full")
     )
+    number(value, "full", "fill_value")
     xp = backend_for(device).xp
     return make(_allocate("full", lambda: xp.full(shape, value, wanted), shape, wanted), requires_grad)
 
@@ -209,7 +235,13 @@ zeros_like, ones_like, empty_like = _like(zeros), _like(ones), _like(empty)
 
 
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """One number everywhere, in the shape, dtype and device of a tensor."""
     return full(
@@ -222,11 +254,20 @@ def full_like(
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: Any = None,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Numbers from start (0, if one is given) up to but without end."""
     if end is None:
         start, end = 0, start
+    if end is None:
+        raise TypeError("arange() missing 1 required positional argument: 'end'")
+    start = 0 if start is None else start
     start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
     if step == 0:
         raise ShapeError("arange(): step must be nonzero")
@@ -252,15 +293,7 @@ def linspace(
     wanted = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype, "linspace")
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     kind = wanted if wanted.kind == "f" else np.dtype(np.float64)
-    # PyTorch counts from both ends, in the result's own precision.
-    first, last = kind.type(start), kind.type(end)
-    step = (last - first) / kind.type(max(steps - 1, 1))
-    index = np.arange(steps)
-    array = np.where(
-        index < steps // 2 if steps > 1 else index < 1,
-        first + step * index.astype(kind),
-        last - step * (steps - 1 - index).astype(kind),
-    )
+    array = even_steps(start, end, steps, kind)
     return make(backend_for(device).from_numpy(array.astype(wanted)), requires_grad)
 
 
@@ -295,24 +328,38 @@ def _floating(op: str, dtype: Any) -> Any:
 
 
 def rand(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    *sizes: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Numbers spread evenly over [0, 1)."""
     from minigrad.random import distributions
 
-    shape = _sizes("rand", size)
+    shape = _sizes("rand", sizes if size is None else (size,))
     wanted = _floating("rand", dtype)
     draw = lambda: distributions.uniform(shape, dtype=wanted, generator=generator)
     return _drawn(_allocate("rand", draw, shape, wanted), device, requires_grad)
 
 
 def randn(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    *sizes: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Normally distributed numbers: mean 0, variance 1."""
     from minigrad.random import distributions
 
-    shape = _sizes("randn", size)
+    shape = _sizes("randn", sizes if size is None else (size,))
     wanted = _floating("randn", dtype)
     draw = lambda: distributions.normal(shape, dtype=wanted, generator=generator)
     return _drawn(_allocate("randn", draw, shape, wanted), device, requires_grad)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes, methods, printing
+from minigrad.autograd.engine import AfterAccumulating
 from minigrad.autograd.engine import backward as run_backward
 from minigrad.autograd.graph import Duties, Variable
 from minigrad.device import backend_for, device
@@ -224,6 +225,20 @@ class Tensor(Variable):
             where.hooks[key] = where.hooks.pop(key)
         return handle
 
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
+        """Call `hook(tensor)` on this leaf after backward() has added to its `.grad`.
+
+        Raises:
+            GraphError: if it is no leaf, or wants no gradient.
+        """
+        if not self.tracked:
+            raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
+        if self.node is not None:
+            raise GraphError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if self.hooks is None:
+            self.hooks = {}
+        return RemovableHandle(self.hooks, AfterAccumulating(hook))
+
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that is no leaf, as its hooks leave it."""
         if not self.tracked:
@@ -257,7 +272,7 @@ class Tensor(Variable):
             y = move(y, device(where))
         return y.clone() if options.get("copy") and y is self else y
 
-    def cpu(self) -> Tensor:
+    def cpu(self, memory_format: Any = None) -> Tensor:
         """On the CPU."""
         return move(self, device("cpu"))
 
@@ -265,7 +280,7 @@ class Tensor(Variable):
         """On the GPU."""
         return move(self, device("cuda" if device_ is None else device_))
 
-    def type(self, dtype: Any = None) -> Any:
+    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """The name of the older constructor of this dtype; or a cast to a dtype, also given as that name or constructor."""
         if dtype is None:
             return f"{dtypes.dtype.library}.{dtypes.constructor(self.dtype)}"
@@ -375,17 +390,23 @@ class Tensor(Variable):
 
         return tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
-    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    def new_zeros(
+        self, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
         """Zeros, of this tensor's dtype and device."""
-        return self._new("zeros", size, dtype, device, requires_grad)
+        return self._new("zeros", sizes if size is None else (size,), dtype, device, requires_grad)
 
-    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    def new_ones(
+        self, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
         """Ones, of this tensor's dtype and device."""
-        return self._new("ones", size, dtype, device, requires_grad)
+        return self._new("ones", sizes if size is None else (size,), dtype, device, requires_grad)
 
-    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    def new_empty(
+        self, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
         """Memory as it was found, of this tensor's dtype and device."""
-        return self._new("empty", size, dtype, device, requires_grad)
+        return self._new("empty", sizes if size is None else (size,), dtype, device, requires_grad)
 
     def new_full(
         self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False

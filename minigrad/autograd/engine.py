@@ -200,6 +200,10 @@ def _walk(
                     send(edge, g, not order and node.fresh and _unshared(g, gy, gxs))
         for leaf, g in hooked.items():
             sink(leaf, run_hooks(leaf.hooks, g), create_graph, False)
+            if sink is _accumulate:
+                for hook in list((leaf.hooks or {}).values()):
+                    if hook.__class__ is AfterAccumulating:
+                        hook.hook(leaf)
 
 
 def _ends_here(node: Any, only: set[Any]) -> bool:
@@ -279,9 +283,23 @@ def _leading_to(seeds: list[tuple[Variable, Any]], places: dict[Any, None]) -> s
     return useful
 
 
+class AfterAccumulating:
+    """A hook that is told of a leaf once its `.grad` is complete, not of the gradient on its way."""
+
+    __slots__ = ("hook",)
+
+    def __init__(self, hook: Callable[[Any], Any]) -> None:
+        self.hook = hook
+
+    def __call__(self, g: Any) -> Any:
+        """Nothing is changed on the way."""
+
+
 def run_hooks(hooks: dict[int, Callable[[Any], Any]] | None, g: Any) -> Any:
     """Let each hook look at a gradient, and replace it if it returns one."""
     for hook in list((hooks or {}).values()):
+        if hook.__class__ is AfterAccumulating:
+            continue
         replaced = hook(g)
         if replaced is not None:
             g = replaced

@@ -290,13 +290,15 @@ def _check_along(op: str, x: Array, index: Array, axis: int) -> None:
                 f"self {list(x.shape)} apart from dimension {axis}"
             )
     size = x.shape[axis]
+    text = f"{op}(): index {{}} is out of bounds for dimension {axis} with size {size}"
+    if backend_of(index).report_outside(index, size, text):
+        return
     if index.size and (int(index.min()) < 0 or int(index.max()) >= size):
-        bad = int(index.min()) if int(index.min()) < 0 else int(index.max())
-        raise IndexError(f"{op}(): index {bad} is out of bounds for dimension {axis} with size {size}")
+        raise IndexError(text.format(int(index.min()) if int(index.min()) < 0 else int(index.max())))
 
 
-def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """y[i][j] = input[index[i][j]][j] for dim 0, and so on: index's shape, values along `dim`."""
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+    """y[i][j] = input[index[i][j]][j] for dim 0, and so on: index's shape, values along `dim`. Gradients are dense."""
     where_, axis = _index_array("gather", index), normal_axis("gather", dim, input.array.ndim)
     if not input.array.ndim:
         return reshape(gather(reshape(input, 1), 0, reshape(index, -1)), index.array.shape)

@@ -74,8 +74,12 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return cat([unsqueeze(v, axis) for v in tensors], axis)
 
 
-def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def split(
+    tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None
+) -> tuple[Tensor, ...]:
     """Parts of one size (the last may be smaller), or of given sizes, along a dimension."""
+    if split_size is not None:  # the method's name for it
+        split_size_or_sections = split_size
     axis = normal_axis("split", dim, tensor.array.ndim)
     total = tensor.array.shape[axis]
     if isinstance(split_size_or_sections, int):
@@ -108,9 +112,9 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple(Slice((*(slice(None),) * axis, i, ...)).apply(input) for i in range(input.array.shape[axis]))
 
 
-def repeat(input: Tensor, *sizes: Any) -> Tensor:
+def repeat(input: Tensor, *sizes: Any, repeats: Any = None) -> Tensor:
     """The tensor laid out several times along each dimension."""
-    times, shape = shape_of("repeat", sizes), input.array.shape
+    times, shape = shape_of("repeat", sizes if repeats is None else (repeats,)), input.array.shape
     if len(times) < len(shape):
         raise ShapeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: "
@@ -123,7 +127,7 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
     return reshape(expand(reshape(input, paired), wanted), final)
 
 
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *sizes: Any, dims: Any = None) -> Tensor:
     """As repeat; missing leading counts are 1."""
-    times = shape_of("tile", dims)
+    times = shape_of("tile", sizes if dims is None else (dims,))
     return repeat(input, (1,) * (input.array.ndim - len(times)) + times)

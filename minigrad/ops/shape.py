@@ -154,19 +154,21 @@ def shape_of(op: str, shape: Sequence[Any]) -> Shape:
     return tuple([n.__index__() for n in shape])
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The same elements in another shape; one size may be -1 and is inferred.
 
     Raises:
         ShapeError: if the sizes do not multiply to the number of elements.
     """
-    wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    if shape is not None:
+        sizes = (shape,)
+    wanted = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
     try:
         if not wanted or min(wanted) >= -1:  # NumPy would take any negative size for -1
             return Reshape(tuple(wanted)).apply(input)
     except (ValueError, TypeError):  # NumPy refuses; say why in PyTorch's words
         pass
-    return Reshape(_inferred(shape_of("reshape", shape), input.array.shape, input.array.size)).apply(input)
+    return Reshape(_inferred(shape_of("reshape", sizes), input.array.shape, input.array.size)).apply(input)
 
 
 def _inferred(wanted: Shape, before: Shape, count: int) -> Shape:
@@ -191,15 +193,17 @@ def _inferred(wanted: Shape, before: Shape, count: int) -> Shape:
     return wanted if unknown < 0 else (*wanted[:unknown], count // known, *wanted[unknown + 1 :])
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, *sizes: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """As reshape, on the same memory.
 
     Raises:
         ShapeError: if that takes a copy.
     """
-    if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
-        return View_as_dtype(shape[0].numpy).apply(input)
-    wanted = _inferred(shape_of("view", shape), input.array.shape, input.array.size)
+    if size is not None or dtype is not None:
+        sizes = (dtype if size is None else size,)
+    if len(sizes) == 1 and isinstance(sizes[0], dtypes.dtype):
+        return View_as_dtype(sizes[0].numpy).apply(input)
+    wanted = _inferred(shape_of("view", sizes), input.array.shape, input.array.size)
     y = Reshape(wanted).apply(input)
     if y.memory is not input.memory or y.memory is None:
         raise ShapeError(
@@ -243,9 +247,9 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return reshape(input, (*shape[:axis], *inner, *shape[axis + 1 :]))
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *axes_: Any, dims: Any = None) -> Tensor:
     """Dimensions in another order."""
-    axes = shape_of("permute", dims)
+    axes = shape_of("permute", axes_ if dims is None else (dims,))
     if len(axes) != input.array.ndim:
         raise ShapeError(
             f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
@@ -274,6 +278,11 @@ def t(input: Tensor) -> Tensor:
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions moved to other places, the rest in order."""
     ndim = input.array.ndim
+    for name, dims in (("source", source), ("destination", destination)):
+        if isinstance(dims, (tuple, list)) and len(dims) != (len(source) if isinstance(source, (tuple, list)) else 1):
+            raise ShapeError(
+                f"movedim(): Invalid source or destination dims: argument '{name}' is {dims}, the other of another length"
+            )
     src, dst = normal_axes("movedim", source, ndim), normal_axes("movedim", destination, ndim)
     if len(src) != len(dst):
         raise ShapeError(f"movedim(): Invalid source or destination dims: {source} and {destination}")
@@ -298,9 +307,9 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return Reshape((*shape[:axis], 1, *shape[axis:])).apply(input)
 
 
-def expand(input: Tensor, *shape: Any) -> Tensor:
+def expand(input: Tensor, *given: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """Repeat dimensions of size 1 up to a shape, without copying; -1 keeps a size."""
-    wanted, before = shape_of("expand", shape), input.array.shape
+    wanted, before = shape_of("expand", given if size is None else (size,)), input.array.shape
     extra = len(wanted) - len(before)
     if extra < 0:
         raise ShapeError(
@@ -394,7 +403,13 @@ def flip(input: Tensor, *axes: Any, dims: Any = None) -> Tensor:
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements shifted round along dimensions (of the flat tensor, without any)."""
-    if dims is None:
+    for step in shifts if isinstance(shifts, (tuple, list)) else (shifts,):
+        if not hasattr(step, "__index__"):
+            raise TypeError(f"roll(): argument 'shifts' (position 2) must be tuple of ints, not {type(step).__name__}")
+    if isinstance(shifts, (tuple, list)) and not shifts:
+        raise ShapeError("roll(): `shifts` required, but got ()")
+    if dims is None or (isinstance(dims, (tuple, list)) and not dims):
+        shifts = shifts[0] if isinstance(shifts, (tuple, list)) and len(shifts) == 1 else shifts
         return reshape(Roll(shifts, 0).apply(reshape(input, -1)), input.array.shape)
     axes = normal_axes("roll", dims, input.array.ndim)
     steps = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
@@ -426,6 +441,6 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     return Clone().apply(input)
 
 
-def contiguous(input: Tensor) -> Tensor:
-    """The tensor itself if its elements lie in order, else a copy."""
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor itself if its elements lie in order, else a copy. There is one memory format: rows after rows."""
     return input if input.array.flags.c_contiguous else Clone().apply(input)

@@ -54,7 +54,7 @@ class Lambda:
 
 
 class ToTensor:
-    """A picture or array (H, W[, C]) as a tensor (C, H, W): bytes as float32 in [0, 1], other types as they are."""
+    """A picture or array (H, W[, C]) as a tensor (C, H, W): bytes as numbers of the default dtype in [0, 1], other types as they are."""
 
     def __call__(self, image: Any) -> Any:
         array = as_array(image)
@@ -73,8 +73,9 @@ class ToTensor:
 def _scaled(array: Any) -> Tensor:
     if array.dtype != np.uint8:
         return from_numpy(array.copy())
-    scaled = array.astype(np.float32, order="C")
-    scaled /= np.float32(255)
+    kind = dtypes.default_numpy()
+    scaled = array.astype(kind, order="C")
+    scaled /= kind.type(255)
     return from_numpy(scaled)
 
 
