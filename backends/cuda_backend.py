@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import deque
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,16 +17,18 @@ from minigrad.backend import Array, Backend, Shape
 from minigrad.errors import BackendError, GraphError
 from minigrad.window import Window
 
+from .cuda_capture import Captures
 from .cuda_conv import Convolution
 from .cuda_launch import NARROW, Geometry, Launcher, dense
 from .cuda_optim import MultiTensor
+from .cuda_transfer import HOST, Transfers
 
 FEW_CELLS = 16  # of a plane: a thread sends all its gradients then
 NOBODY = -(2**63)  # the class index that is ignored where none is
 INSTALL = "pip install 'cupy-cuda13x[ctk]' (or 'cupy-cuda12x[ctk]' for an older driver)"
 
 
-class CudaBackend(MultiTensor, Convolution, Backend):
+class CudaBackend(MultiTensor, Convolution, Transfers, Captures, Backend):
     """Arrays on an NVIDIA GPU."""
 
     name = "cuda"
@@ -44,9 +45,10 @@ class CudaBackend(MultiTensor, Convolution, Backend):
 
         self.xp = cupy
         self.launcher = Launcher(cupy)
-        self._fault = cupy.zeros(2, np.int64)  # kernels that meet a bad class index write {1, index} here
+        self._fault = cupy.zeros(2, np.int64)  # kernels that meet a bad index write {kind, index} here
+        self._fault_texts = ["", "Target {} is out of bounds."]  # by kind
         self._fault_possible = False
-        self._capturing = False
+        self._under_way = deque()
 
     @classmethod
     def unavailable(cls) -> str | None:
@@ -71,11 +73,8 @@ class CudaBackend(MultiTensor, Convolution, Backend):
 
     def from_numpy(self, array: Array) -> Array:
         """A copy of a host array on the device."""
-        if self._capturing:
-            raise GraphError(
-                "the step cannot be captured as a CUDA graph: it copies from the host, which a replay would not. "
-                "Give it as an input (dropout draws its mask on the host, too)"
-            )
+        if self.capturing:
+            raise GraphError(HOST)
         return self.xp.asarray(array)
 
     def to_numpy(self, array: Array) -> Array:
@@ -84,7 +83,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         Raises:
             IndexError: if a cross entropy since the last call met a class index outside [0, C).
         """
-        if self._capturing:
+        if self.capturing:
             raise GraphError(
                 "the step cannot be captured as a CUDA graph: it asks for values, but only a replay has any"
             )
@@ -101,32 +100,24 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         """Kernels that may report a fault are on their way (a replayed graph's, for one): look at the next occasion."""
         self._fault_possible = True
 
-    @contextmanager
-    def capturing(self, live: Callable[[list[float]], Array | None]) -> Iterator[None]:
-        """While a graph is captured: nothing comes from the host, and optimisers' numbers go through `live`."""
-        self._capturing, self.live = True, live
-        try:
-            yield
-        finally:
-            self._capturing, self.live = False, None
-
-    @contextmanager
-    def replaying(self, live: Callable[[list[float]], None]) -> Iterator[None]:
-        """Before a replay: optimiser steps only tell `live` their numbers."""
-        self.live = live
-        try:
-            yield
-        finally:
-            self.live = None
+    def report_outside(self, index: Array, size: int, text: str) -> bool:
+        """Look at indices on the device: one outside [0, size) becomes an IndexError when a value is next asked for."""
+        if text not in self._fault_texts:
+            self._fault_texts.append(text)
+        index = dense(index.astype(np.int64, copy=False))
+        numbers = np.int64(size), np.int64(self._fault_texts.index(text))
+        self.launcher.each("exchange", "report_outside", index.size, index, self._fault, *numbers, like=index)
+        self.expect_faults()
+        return True
 
     def _check_faults(self) -> None:
         if not self._fault_possible:
             return
         self._fault_possible = False
-        happened, index = self._fault.get().tolist()
-        if happened:
+        kind, index = self._fault.get().tolist()
+        if kind:
             self._fault.fill(0)
-            raise IndexError(f"Target {index} is out of bounds.")
+            raise IndexError(self._fault_texts[kind].format(index))
 
     def _each(self, file: str, name: str, out: Array, *args: Any, largest: int = 0) -> Array:
         """Launch with a thread for every element of `out`, which is among `args`; returns it."""
@@ -173,9 +164,7 @@ class CudaBackend(MultiTensor, Convolution, Backend):
         gy, indices = dense(gy), dense(indices)
         if max(cells, outs) <= FEW_CELLS:
             numbers = gy, indices, gx, cells, outs
-            self.launcher.each(
-                "windows", "max_pool_grad_few", planes, *numbers, like=gx, largest=max(gx.size, gy.size)
-            )
+            self.launcher.each("windows", "max_pool_grad_few", planes, *numbers, like=gx, largest=max(gx.size, gy.size))
             return gx
         self.launcher.grid(
             "windows", "max_pool_grad", (min(planes, 2**16),), 128, gy, indices, gx, planes, cells, outs,

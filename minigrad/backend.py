@@ -63,9 +63,20 @@ class Backend:
     def empty_cache(self) -> None:
         """Give memory that is kept for reuse back to the system."""
 
+    def report_outside(self, index: Array, size: int, text: str) -> bool:
+        """Promise an IndexError(text with the index in it) for an index outside [0, size), as soon as a value is asked for.
+
+        False: the caller looks itself, which costs nothing where nobody has to wait for a device.
+        """
+        return False
+
     def noise(self, shape: Shape, keep: float, value: float, dtype: Any) -> Array | None:
         """`value` with probability `keep`, else 0, drawn on the device; None where the host is to draw, as it usually is."""
         return None
+
+    def scalar(self, value: Any, dtype: Any) -> Array:
+        """A number as an array without dimensions."""
+        return self.xp.asarray(value, dtype=dtype)
 
     def _zero(self, dtype: Any) -> Array:
         """A 0 without dimensions; made once per type, since making one takes as long as a small operation."""

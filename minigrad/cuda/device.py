@@ -1,7 +1,8 @@
-"""Which GPUs there are, and how much of their memory is in use."""
+"""Which GPUs there are, and which one is in use."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from minigrad.device import device as Device
@@ -69,6 +70,67 @@ def set_device(device: Any) -> None:
     cupy().cuda.Device(checked_index(device)).use()
 
 
+class device:
+    """Use another GPU inside a `with` block; None or a negative number changes nothing.
+
+    Raises (on entering):
+        DeviceError: if there is no such GPU.
+    """
+
+    def __init__(self, device: Any) -> None:
+        self.wanted = device
+
+    def __enter__(self) -> None:
+        self.before: int | None = None
+        if self.wanted is None or (isinstance(self.wanted, int) and self.wanted < 0):
+            return
+        chosen = checked_index(self.wanted)
+        self.before = current_device()
+        cupy().cuda.Device(chosen).use()
+
+    def __exit__(self, *error: object) -> None:
+        if self.before is not None:
+            cupy().cuda.Device(self.before).use()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProperties:
+    """What a GPU is."""
+
+    name: str
+    major: int
+    minor: int
+    total_memory: int
+    multi_processor_count: int
+    warp_size: int
+    max_threads_per_multi_processor: int
+    shared_memory_per_block: int
+    regs_per_multiprocessor: int
+    L2_cache_size: int
+
+
+def get_device_properties(device: Any = None) -> DeviceProperties:
+    """Name, architecture, memory in bytes, multiprocessors and their limits."""
+    index = checked_index(device)
+    found = cupy().cuda.runtime.getDeviceProperties(index)
+    return DeviceProperties(
+        get_device_name(index),
+        *get_device_capability(index),
+        int(found["totalGlobalMem"]),
+        int(found["multiProcessorCount"]),
+        int(found.get("warpSize", 32)),
+        int(found.get("maxThreadsPerMultiProcessor", 0)),
+        int(found.get("sharedMemPerBlock", 0)),
+        int(found.get("regsPerMultiprocessor", 0)),
+        int(found.get("l2CacheSize", 0)),
+    )
+
+
+def get_arch_list() -> list[str]:
+    """Kernels are compiled for the GPU that is there: its architecture, or nothing."""
+    return [f"sm_{''.join(map(str, get_device_capability()))}"] if is_available() else []
+
+
 def get_device_name(device: Any = None) -> str:
     """What the GPU calls itself."""
     name = cupy().cuda.runtime.getDeviceProperties(checked_index(device))["name"]
@@ -89,29 +151,6 @@ def synchronize(device: Any = None) -> None:
     """
     checked_index(device)
     backend().synchronize()
-
-
-def memory_allocated(device: Any = None) -> int:
-    """Bytes that tensors occupy; 0 where CUDA is not available."""
-    return int(cupy().get_default_memory_pool().used_bytes()) if is_available() else 0
-
-
-def memory_reserved(device: Any = None) -> int:
-    """Bytes taken from the GPU: tensors, and blocks kept for new ones."""
-    return int(cupy().get_default_memory_pool().total_bytes()) if is_available() else 0
-
-
-def mem_get_info(device: Any = None) -> tuple[int, int]:
-    """Bytes that are free on the GPU, and all it has."""
-    free, total = cupy().cuda.Device(checked_index(device)).mem_info
-    return int(free), int(total)
-
-
-def empty_cache() -> None:
-    """Give blocks that no tensor uses back to the GPU."""
-    if is_available():
-        cupy().get_default_memory_pool().free_all_blocks()
-        cupy().get_default_pinned_memory_pool().free_all_blocks()
 
 
 def manual_seed(seed: int) -> None:

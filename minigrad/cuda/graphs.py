@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.cuda.device import backend
+from minigrad.cuda.device import backend, is_available
 from minigrad.errors import GraphError
+from minigrad.random import default_generator
 from minigrad.tensor import Tensor
 
 MOST_GRAPHS = 16  # of one step, for different shapes; further shapes run as they are
@@ -25,8 +26,9 @@ def graph(step: Callable[..., Any], optimizer: Any = None, *, warmup: int = 3) -
 
     The first calls with inputs of some shape run as they are; then one is captured, and all later ones replay
     it. The results are those of the step itself, bit for bit. What the step does outside the GPU happens only
-    when it really runs: it must not ask for a value (`item()`, `print`, `if loss > 1`), and draw no random numbers
-    (dropout's mask comes from the host). Tensors that it uses without being given them, the model's parameters for
+    when it really runs: it must not ask for a value (`item()`, `print`, `if loss > 1`) or copy from the host. Dropout draws
+    a fresh mask for every replay, on the GPU, from a key that the shared generator gives: `manual_seed` repeats it, but it
+    is not the mask of an ordinary step. Tensors that the step uses without being given them, the model's parameters for
     one, must stay where they are. The tensors it returns are the same ones in every replay, with new values: clone what
     is to be kept.
 
@@ -47,6 +49,11 @@ def graph(step: Callable[..., Any], optimizer: Any = None, *, warmup: int = 3) -
 
 
 make_graphed_step = graph
+
+
+def is_current_stream_capturing() -> bool:
+    """Whether the step that runs now is being captured."""
+    return is_available() and backend().capturing
 
 
 class GraphedStep:
@@ -94,7 +101,7 @@ class _Captured:
         gc.collect()  # nothing of an earlier step is to be freed in the middle
         stream = cuda.Stream(non_blocking=True)
         stream.wait_event(cuda.get_current_stream().record())
-        with stream, cuda.using_allocator(self.pool.malloc), self.backend.capturing(self.numbers.capture):
+        with stream, cuda.using_allocator(self.pool.malloc), self.backend.capture(*self.numbers.doors):
             stream.begin_capture()
             try:
                 results = step(*self.inputs)
@@ -113,7 +120,7 @@ class _Captured:
         """Copy the inputs to where the graph reads them, bring the optimisers up to date, and launch."""
         for fixed, value in zip(self.inputs, inputs, strict=True):
             if isinstance(value, Tensor) and value is not fixed:
-                _copy(self.backend, fixed.array, value.array)
+                self.backend.overwrite(fixed.array, value.array)
         self.numbers.refresh()
         return self.launch()
 
@@ -126,57 +133,73 @@ class _Captured:
 
 
 class _Numbers:
-    """The optimisers' numbers (learning rate, bias correction, ...), which kernels of a graph read from memory.
+    """What kernels of a graph read from memory, since it is another in every replay.
 
-    At capture the backend asks `capture` for a place for the numbers of each of its optimiser kernels. Before every
-    replay the optimisers' own step() runs once more, with `_collect` in that place: it does its book-keeping, and
-    instead of a launch there are new numbers.
+    The optimisers' numbers (learning rate, bias correction, ...): at capture the backend asks for a place for those of each
+    optimiser kernel. Before every replay the optimisers' own step() runs once more, with `_collect` in that place: it does
+    its book-keeping, and instead of a launch there are new numbers. And the key of random numbers, in front of them.
     """
 
     def __init__(self, backend: Any, optimizers: Sequence[Any]) -> None:
         self.backend = backend
         self.optimizers = optimizers
-        self.host = np.zeros((CALLS, NUMBERS), np.float64)
-        self.device = backend.xp.zeros((CALLS, NUMBERS), np.float64)
-        self.sent = self.host.copy()
-        self.count = self.seen = 0
-        self.gradients: list[tuple[Any, Any]] = []
+        self.host = np.zeros(1 + CALLS * NUMBERS, np.int64)
+        self.calls = self.host[1:].view(np.float64).reshape(CALLS, NUMBERS)
+        self.device = backend.xp.empty(self.host.size, np.int64)
+        self.device_calls = self.device[1:].view(np.float64).reshape(CALLS, NUMBERS)
+        self.sent: Any = None  # what the device has of it
+        self.count = self.seen = self.draws = 0
+        self.gradients: list[tuple[Any, Any, Any]] = []
 
-    def capture(self, values: Sequence[float]) -> Any:
-        """A place for the numbers of one more kernel."""
+    @property
+    def doors(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """What the backend calls at capture: for an optimiser kernel, and for random numbers."""
+        return self._place, self._draw
+
+    def _place(self, values: Sequence[float]) -> Any:
         if not self.optimizers:
             raise GraphError("the step uses an optimiser: name it, as in minigrad.cuda.graph(step, optimizer)")
         if self.count == CALLS:
             raise GraphError(f"the step calls its optimisers' kernels more than {CALLS} times")
         if self.count == 0:
-            self.gradients = [(p, p.grad) for o in self.optimizers for group in o.param_groups for p in group["params"]]
-        self.host[self.count, : len(values)] = values
+            parameters = [p for o in self.optimizers for group in o.param_groups for p in group["params"]]
+            self.gradients = [(p, p.grad, p.array) for p in parameters]
+        self.calls[self.count, : len(values)] = values
         self.count += 1
-        return self.device[self.count - 1]
+        return self.device_calls[self.count - 1]
+
+    def _draw(self) -> tuple[Any, int]:
+        self.draws += 1
+        return self.device, self.draws - 1
 
     def _collect(self, values: Sequence[float]) -> None:
         if self.seen < self.count:
-            self.host[self.seen, : len(values)] = values
+            self.calls[self.seen, : len(values)] = values
         self.seen += 1
 
     def refresh(self) -> None:
         """Let the optimisers count a step and say their numbers.
 
         Raises:
-            GraphError: if they would do something else than when they were captured.
+            GraphError: if a parameter has other memory than the graph writes to, or the optimisers would do something else.
         """
         if not self.count:
             return
         self.seen = 0
-        present = [p.grad for p, _ in self.gradients]
-        for p, grad in self.gradients:
+        present = [p.grad for p, *_ in self.gradients]
+        for p, grad, array in self.gradients:
+            if p.array is not array:
+                raise GraphError(
+                    f"a parameter of shape {list(p.shape)} has been replaced since the step was captured: "
+                    "call reset() on the graphed step"
+                )
             p.grad = grad
         try:
-            with self.backend.replaying(self._collect):
+            with self.backend.replay(self._collect):
                 for optimizer in self.optimizers:
                     optimizer.step()
         finally:
-            for (p, _), grad in zip(self.gradients, present, strict=True):
+            for (p, *_), grad in zip(self.gradients, present, strict=True):
                 p.grad = grad
         if self.seen != self.count:
             raise GraphError(
@@ -185,10 +208,13 @@ class _Numbers:
             )
 
     def send(self) -> None:
-        """Bring numbers that have changed to the device."""
-        if self.count and not np.array_equal(self.host, self.sent, equal_nan=True):
-            self.sent[...] = self.host
-            self.device.set(self.sent)
+        """Bring what has changed to the device, and with random numbers a new key."""
+        if self.draws:
+            self.host[:1] = default_generator.long_words(1).view(np.int64)
+        used = self.host[: 1 + self.count * NUMBERS]
+        if (used.size > 1 or self.draws) and (self.sent is None or (used != self.sent).any()):
+            self.sent = used.copy()
+            self.backend.write_words(self.device, self.sent)
 
 
 def _abandon(stream: Any) -> None:
@@ -212,14 +238,6 @@ def _fixed(value: Any) -> Any:
         return value
     made: Any = value.detach().to("cuda").clone()
     return made.requires_grad_() if value.requires_grad else made
-
-
-def _copy(backend: Any, to: Any, source: Any) -> None:
-    """Overwrite an array on the device with one from there or from the host."""
-    if isinstance(source, backend.array_type):
-        to[...] = source
-    else:
-        to.set(np.ascontiguousarray(source))
 
 
 def _map(call: Callable[[Tensor], Any], value: Any) -> Any:

@@ -105,6 +105,12 @@ def default_stream(device: Any = None) -> Stream:
     return Stream(raw=cupy().cuda.Stream.null)
 
 
+def set_stream(stream: Stream | None) -> None:
+    """Send operations to another stream from now on; None changes nothing."""
+    if stream is not None:
+        stream.raw.use()
+
+
 @contextmanager
 def stream(stream: Stream | None) -> Iterator[None]:
     """Send operations to another stream inside a `with` block; None changes nothing."""

@@ -126,11 +126,13 @@ def setitem(target: Tensor, index: Any, value: Any) -> None:
     """target[index] = value, with value broadcast to the part."""
     recorded = is_grad_enabled() and (target.tracked or (isinstance(value, Variable) and value.tracked))
     check_writable("setitem", target, recorded)
-    xp = backend_of(target.array).xp
+    backend = backend_of(target.array)
     if not isinstance(value, Variable):
         wanted = target.array.dtype
-        plain = fitted(value, wanted) if value.__class__ in NUMBERS else value
-        value = wrap(xp.asarray(plain, dtype=wanted))
+        if value.__class__ in NUMBERS:
+            value = wrap(backend.scalar(fitted(value, wanted), wanted))
+        else:
+            value = wrap(backend.xp.asarray(value, dtype=wanted))
     value = cast(value, target.array.dtype)
     Duties.before_write()
     basic, advanced = parse(target, index)

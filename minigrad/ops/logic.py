@@ -289,9 +289,6 @@ def where(condition: Tensor, input: Tensor | complex | None = None, other: Tenso
         raise TypeError(f"where(): expected condition to be a boolean tensor, but got {kind}")
     arrays = tuple(v.array if isinstance(v, Variable) else v for v in (input, other))
     wanted = dtypes.result_numpy(arrays)
-    xp = backend_of(condition.array).xp
-    a, b = (
-        cast(v, wanted) if isinstance(v, Variable) else xp.asarray(fitted(v, wanted), dtype=wanted)
-        for v in (input, other)
-    )
+    scalar = backend_of(condition.array).scalar
+    a, b = (cast(v, wanted) if isinstance(v, Variable) else scalar(fitted(v, wanted), wanted) for v in (input, other))
     return Where().apply(condition, a, b)

@@ -13,7 +13,7 @@ from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.activation import log_softmax, softmax
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
 from minigrad.ops.base import Array, Grads, Nary, Tensor, Variable, as_array, backend_of, not_tensor, wrap
-from minigrad.ops.index import gather
+from minigrad.ops.index import GatherAlong, gather
 from minigrad.ops.logic import where
 from minigrad.ops.reduce import Spread, mean, sum
 from minigrad.ops.shape import permute, reshape, unsqueeze
@@ -72,6 +72,16 @@ class CrossEntropyGrad(Nary):
         return self.needs[0] and g_gy, self.needs[1] and mul(mul(p, sub(ggx, inner)), reshape(gy, (-1, 1)))
 
 
+def legacy(reduction: str, size_average: Any, reduce: Any) -> str:
+    """What PyTorch's old arguments size_average and reduce amount to."""
+    if size_average is None and reduce is None:
+        return reduction
+    warnings.warn("size_average and reduce args will be deprecated, please use reduction instead.", stacklevel=4)
+    if reduce is False:
+        return "none"
+    return "sum" if size_average is False else "mean"
+
+
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -91,6 +101,8 @@ def cross_entropy(
         IndexError: if a target is outside [0, C) and is not ignore_index.
         DtypeError: if class indices are not integers. ShapeError: if shapes or reduction do not fit.
     """
+    if size_average is not None or reduce is not None:
+        reduction = legacy(reduction, size_average, reduce)
     check_reduction("cross_entropy", reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ShapeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
@@ -149,6 +161,8 @@ def nll_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """-input[target], weighted: input (N, C) log-probabilities, target (N,) class indices."""
+    if size_average is not None or reduce is not None:
+        reduction = legacy(reduction, size_average, reduce)
     check_reduction("nll_loss", reduction)
     x, target_array, shape = _as_rows("nll_loss", input, target)
     losses, weights = nll_rows(x, target_array, weight, ignore_index)
@@ -161,9 +175,14 @@ def nll_rows(log_p: Tensor, target: Array, weight: Tensor | None, ignore_index: 
     used = target != ignore_index
     safe = xp.where(used, target, 0)
     check_classes("nll_loss", safe, log_p.array.shape[1])
+    if weight is not None and (weight.array.shape != log_p.array.shape[1:2] or weight.array.dtype != log_p.array.dtype):
+        raise ShapeError(
+            f"nll_loss(): weight tensor should be defined either for all {log_p.array.shape[1]} classes or no classes, in the "
+            f"input's dtype, but got weight tensor of shape: {list(weight.array.shape)} and {dtypes.of(weight.array)}"
+        )
     row_weights = xp.ones(len(target), log_p.array.dtype) if weight is None else weight.array[safe]
     row_weights = wrap(xp.where(used, row_weights, xp.zeros((), log_p.array.dtype)))
-    picked = reshape(gather(log_p, 1, wrap(safe.reshape(-1, 1))), -1)
+    picked = reshape(GatherAlong(safe.reshape(-1, 1), 1).apply(log_p), -1)
     return where(wrap(used), neg(mul(picked, row_weights)), 0.0), row_weights
 
 
@@ -214,6 +233,8 @@ def check_classes(op: str, target: Array, classes: int) -> None:
     Raises:
         IndexError: naming the first one that does not.
     """
+    if backend_of(target).report_outside(target, classes, "Target {} is out of bounds."):
+        return
     if not _all_classes(target, classes):
         bad = target[(target < 0) | (target >= classes)]
         raise IndexError(f"{op}(): Target {int(bad[0])} is out of bounds: class indices go from 0 to {classes - 1}.")
@@ -246,6 +267,8 @@ def mse_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """(input - target)**2"""
+    if size_average is not None or reduce is not None:
+        reduction = legacy(reduction, size_average, reduce)
     warn_sizes(input, target)
     d = sub(input, target)
     losses = mul(d, d) if weight is None else mul(mul(d, d), weight)

@@ -72,7 +72,8 @@ def scaled_dot_product_attention(
     blind = None
     if attn_mask is not None:
         hidden = (scores.array == -np.inf).all(-1, keepdims=True)
-        blind = wrap(hidden) if hidden.any() else None
+        if backend_of(hidden).reports_targets or hidden.any():  # to ask a GPU would be to wait for it
+            blind = wrap(hidden)
     if blind is not None:  # before as well: the gradient of softmax at such a row is not a number
         scores = where(blind, 0.0, scores)
     weights = softmax(scores, -1)

@@ -20,7 +20,7 @@ def _check(op: str, p: float) -> None:
 
 
 def _noise(input: Tensor, shape: tuple[int, ...], keep: float) -> Array:
-    """Ones with probability `keep`, drawn in the order in which the input's elements lie in memory."""
+    """On the host, ones with probability `keep`, drawn in the order in which the input's elements lie in memory."""
     x = input.array
     order = list(range(len(shape)))
     if shape == x.shape and not x.flags.c_contiguous:
@@ -33,9 +33,13 @@ def _scaled(input: Tensor, shape: tuple[int, ...], p: float) -> Tensor:
     """input * mask / (1 - p)"""
     if p == 1.0:
         return mul(input, wrap(backend_of(input.array).xp.zeros(shape, input.array.dtype)))
-    noise = _noise(input, shape, 1 - p)
-    noise /= noise.dtype.type(1 - p)
-    return mul(input, wrap(backend_of(input.array).from_numpy(noise)))
+    backend = backend_of(input.array)
+    mask = backend.noise(shape, 1 - p, 1 / (1 - p), input.array.dtype)
+    if mask is None:
+        mask = _noise(input, shape, 1 - p)
+        mask /= mask.dtype.type(1 - p)
+        mask = backend.from_numpy(mask)
+    return mul(input, wrap(mask))
 
 
 def _finish(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
@@ -107,13 +111,14 @@ def _alpha(input: Tensor, shape: tuple[int, ...], p: float) -> Tensor:
     x = input.array
     if p == 1.0:
         return mul(input, wrap(backend_of(x).xp.zeros(shape, x.dtype)))
-    noise = _noise(input, shape, 1 - p)
+    noise = backend_of(x).noise(shape, 1 - p, 1.0, x.dtype)
+    if noise is None:
+        noise = backend_of(x).from_numpy(_noise(input, shape, 1 - p))
     kind = noise.dtype.type
     a = 1.0 / ((_ALPHA * _ALPHA * p + 1) * (1 - p)) ** 0.5
     shift = (noise - kind(1)) * kind(-_ALPHA * a) + kind(-_ALPHA * a * p)
     noise *= kind(a)
-    host = backend_of(x).from_numpy
-    return add(mul(input, wrap(host(noise))), wrap(host(shift)))
+    return add(mul(input, wrap(noise)), wrap(shift))
 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:

@@ -90,9 +90,13 @@ def embedding(
         if not -rows <= padding_idx < rows:
             raise ShapeError("Padding_idx must be within num_embeddings")
         padding_idx %= rows
-    if index.size and (int(index.min()) < 0 or int(index.max()) >= rows):
-        bad = int(index.min()) if int(index.min()) < 0 else int(index.max())
-        raise IndexError(f"index out of range in self: embedding() got {bad} for a table of {rows} rows")
+    text = "index out of range in self: embedding() got {} for a table of " + f"{rows} rows"
+    if (
+        not backend_of(index).report_outside(index, rows, text)
+        and index.size
+        and (int(index.min()) < 0 or int(index.max()) >= rows)
+    ):
+        raise IndexError(text.format(int(index.min()) if int(index.min()) < 0 else int(index.max())))
     index = index.astype(np.int64)
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)

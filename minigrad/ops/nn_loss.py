@@ -6,6 +6,8 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, div, minimum, mul, neg, sub
@@ -13,22 +15,12 @@ from minigrad.ops.base import Array, Grads, Nary, Tensor, backend_of, wrap
 from minigrad.ops.elementwise import exp, log, log1p, sqrt
 from minigrad.ops.index import gather
 from minigrad.ops.logic import where
-from minigrad.ops.loss import check_classes, check_reduction, reduced, warn_sizes
+from minigrad.ops.loss import check_classes, check_reduction, legacy, reduced, warn_sizes
 from minigrad.ops.nn_activation import logsigmoid
 from minigrad.ops.nn_distance import pairwise_distance
 from minigrad.ops.power import absolute, clamp
-from minigrad.ops.reduce import mean, sum
+from minigrad.ops.reduce import sum
 from minigrad.ops.shape import reshape, unsqueeze
-
-
-def legacy(reduction: str, size_average: Any, reduce: Any) -> str:
-    """What PyTorch's old arguments size_average and reduce amount to."""
-    if size_average is None and reduce is None:
-        return reduction
-    warnings.warn("size_average and reduce args will be deprecated, please use reduction instead.", stacklevel=4)
-    if reduce is False:
-        return "none"
-    return "sum" if size_average is False else "mean"
 
 
 def l1_loss(
@@ -105,7 +97,7 @@ def binary_cross_entropy(
     x = input.array
     if x.dtype != target.array.dtype:
         raise DtypeError(f"Found dtype {dtypes.of(target.array)} but expected {dtypes.of(x)}")
-    if not bool(((x >= 0) & (x <= 1)).all()):
+    if not backend_of(x).reports_targets and not bool(((x >= 0) & (x <= 1)).all()):  # a GPU would have to be waited for
         raise ShapeError("all elements of input should be between 0 and 1")
     losses = BinaryCrossEntropy().apply(input, target)
     losses = losses if weight is None else mul(losses, weight)
@@ -209,6 +201,11 @@ def soft_margin_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Tensor:
     """log(1 + exp(-target * input)), target being 1 or -1."""
+    if np.broadcast_shapes(input.array.shape, target.array.shape) != input.array.shape:
+        raise ShapeError(
+            f"soft_margin_loss(): output with shape {list(input.array.shape)} doesn't match argument 'target' of shape "
+            f"{list(target.array.shape)}"
+        )
     losses = log1p(exp(neg(mul(target, input))))
     return reduced("soft_margin_loss", losses, legacy(reduction, size_average, reduce))
 
@@ -244,6 +241,11 @@ def cosine_embedding_loss(
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """1 - cos where target is 1, max(0, cos - margin) where it is -1: cos of the angle between rows (N, D)."""
+    if target.array.ndim == 1 and not input1.array.ndim == input2.array.ndim == 2:
+        raise ShapeError(
+            "cosine_embedding_loss(): 1D target tensor expects 2D input tensors, but found inputs with sizes "
+            f"{list(input1.array.shape)} and {list(input2.array.shape)}."
+        )
     tiny = 1e-12
     axis = target.array.ndim
     product = sum(mul(input1, input2), axis)
@@ -265,9 +267,19 @@ def triplet_margin_loss(
     """
     if margin <= 0:
         raise ShapeError(f"margin must be greater than 0, got {margin}")
+    _same_rank("triplet_margin_loss", anchor, positive, negative)
     near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
     return _triplet(near, far, lambda: pairwise_distance(positive, negative, p, eps), margin, swap,
                     legacy(reduction, size_average, reduce))  # fmt: skip
+
+
+def _same_rank(op: str, anchor: Tensor, positive: Tensor, negative: Tensor) -> None:
+    ranks = [v.array.ndim for v in (anchor, positive, negative)]
+    if len(set(ranks)) > 1:
+        raise ShapeError(
+            f"{op}(): The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            f"anchor {ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
+        )
 
 
 def _triplet(near: Tensor, far: Tensor, other: Any, margin: float, swap: bool, reduction: str) -> Tensor:
@@ -299,6 +311,11 @@ def multi_margin_loss(
     x = reshape(input, (1, -1)) if single else input
     t = target.array.reshape(-1)
     c = x.array.shape[1]
+    if len(t) != x.array.shape[0]:
+        raise ShapeError(
+            f"multi_margin_loss(): target tensor should be 1-D with size equal to the number of input samples "
+            f"({x.array.shape[0]}), but got {list(target.array.shape)}"
+        )
     check_classes("multi_margin_loss", t, c)
     index = wrap(t.reshape(-1, 1))
     gaps = clamp(sub(add(x, margin), gather(x, 1, index)), min=0.0)
@@ -321,6 +338,11 @@ def multilabel_margin_loss(
     """
     single = input.array.ndim < 2
     x, t = (reshape(input, (1, -1)), target.array.reshape(1, -1)) if single else (input, target.array)
+    if x.array.shape != t.shape:
+        raise ShapeError(
+            f"multilabel_margin_loss(): inconsistent target size: {list(target.array.shape)} for input of size: "
+            f"{list(input.array.shape)}"
+        )
     xp, c = backend_of(x.array).xp, x.array.shape[1]
     listed = xp.cumprod(t >= 0, axis=1).astype(bool)  # the labels before the first -1
     safe = xp.where(listed, t, 0)
@@ -342,4 +364,8 @@ def multilabel_soft_margin_loss(
     """binary_cross_entropy_with_logits, averaged over the classes in the last dimension."""
     losses = neg(add(mul(target, logsigmoid(input)), mul(sub(1, target), logsigmoid(neg(input)))))
     losses = losses if weight is None else mul(losses, weight)
-    return reduced("multilabel_soft_margin_loss", mean(losses, -1), legacy(reduction, size_average, reduce))
+    axis = input.array.ndim - 1
+    count = input.array.shape[axis] if input.array.ndim else 1
+    return reduced(
+        "multilabel_soft_margin_loss", div(sum(losses, axis), float(count)), legacy(reduction, size_average, reduce)
+    )

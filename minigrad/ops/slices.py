@@ -25,7 +25,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             )
         return where(mask, cast(value, input.array.dtype), input)
     wanted = input.array.dtype
-    filled = wrap(backend_of(input.array).xp.asarray(fitted(value, wanted), dtype=wanted))
+    filled = wrap(backend_of(input.array).scalar(fitted(value, wanted), wanted))
     return where(mask, filled, input)
 
 

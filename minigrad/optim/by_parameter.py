@@ -6,6 +6,7 @@ from typing import Any
 
 from minigrad.creation import zeros
 from minigrad.dtypes import float32, float64, get_default_dtype
+from minigrad.errors import GraphError
 from minigrad.optim.optimizer import Optimizer, non_negative
 from minigrad.registry import backend_of
 
@@ -15,6 +16,11 @@ class ByParameter(Optimizer):
 
     def update(self, group: dict[str, Any], params: list[Any]) -> None:
         """Move one parameter after the other."""
+        if backend_of(params[0].array).capturing:
+            raise GraphError(
+                f"{type(self).__name__} cannot be captured in a CUDA graph: it computes with numbers of the host (learning rate, "
+                "count of steps), which a replay would not renew; SGD, Adam and AdamW can"
+            )
         coupled = group["weight_decay"] and not group.get("decoupled_weight_decay")
         for p in params:
             state = self.state[p]

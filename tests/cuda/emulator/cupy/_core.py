@@ -129,9 +129,12 @@ def wrapped_key(key: Any, shape: tuple[int, ...]) -> Any:
             i % max(shape[axis], 1) if isinstance(i, np.ndarray) and i.dtype.kind in "iu" and axis < len(shape) else i
             for axis, i in enumerate(items)
         )
-    if any(isinstance(i, np.ndarray) and i.dtype.kind == "b" for i in items):
-        _stream.synchronisation("a boolean mask makes the shape of the result depend on values")
     return items if isinstance(key, tuple) else items[0]
+
+
+def _check_key(key: Any) -> None:
+    if any(isinstance(i, ndarray) and i.dtype.kind == "b" for i in (key if isinstance(key, tuple) else (key,))):
+        _stream.synchronisation("a boolean mask makes the shape of the result depend on values")
 
 
 class ndarray:
@@ -193,6 +196,12 @@ class ndarray:
             raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
         if host.shape != self.shape or host.dtype != self.dtype:
             raise ValueError("Shape or dtype mismatch")
+        if stream is None:
+            _stream.synchronisation("a copy from the host without a stream")
+        elif not _page_locked(host):
+            _stream.synchronisation("a copy from memory that is not page-locked")
+        else:
+            _stream.asynchronous_copies += 1
         _stream.host_copy(host)
         target = self.host
         _stream.work(lambda: np.copyto(target, host))
@@ -239,18 +248,19 @@ class ndarray:
 
     # indexing
     def __getitem__(self, key: Any) -> ndarray:
-        host_key = wrapped_key(key, self.shape)
-        return compute(lambda a: a[host_key], self)
+        _check_key(key)
+        return compute(lambda a: a[wrapped_key(key, a.shape)], self)  # a replay reads the indices anew
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        target, key = self.host, wrapped_key(key, self.shape)
+        _check_key(key)
+        target = self.host
         if isinstance(value, np.ndarray):
             _stream.host_copy(value)
         else:
             value = unwrap(value)
 
         def write() -> None:
-            target[key] = value
+            target[wrapped_key(key, target.shape)] = value
 
         _stream.work(lambda: quiet(write))
 
@@ -288,6 +298,12 @@ class ndarray:
 
     def flatten(self, order: str = "C") -> ndarray:
         return compute(lambda a: a.flatten(order), self)
+
+
+def _page_locked(host: Any) -> bool:
+    while isinstance(host, np.ndarray):
+        host = host.base
+    return isinstance(getattr(host, "obj", host), _stream.PinnedMemoryPointer)
 
 
 class Pointer:

@@ -20,6 +20,8 @@ class OutOfMemoryError(MemoryError):
 
 
 synchronisations = 0  # how often the host waited for the device
+allocations = 0  # blocks taken from a pool
+asynchronous_copies = 0  # from page-locked memory, which the device reads by itself
 _capture: list[list[Callable[[], Any]]] = []
 _invalid = False
 
@@ -96,6 +98,10 @@ class MemoryPool:
         self.limit = size or 0
 
 
+class PinnedMemoryPointer(bytearray):
+    """A block of page-locked memory: NumPy sees it through the buffer protocol."""
+
+
 class PinnedMemoryPool:
     def free_all_blocks(self) -> None:
         pass
@@ -115,6 +121,8 @@ def account(owner: np.ndarray) -> None:
     key = id(owner)
     if key in _known:
         return
+    global allocations
+    allocations += 1
     size = -(-owner.nbytes // 512) * 512
     pool = _allocators[-1](size)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .._stream import (
     Device,
     Event,
     Graph,
     MemoryPool,
     OutOfMemoryError,
+    PinnedMemoryPointer,
     PinnedMemoryPool,
     Stream,
     default_pool,
@@ -30,7 +29,7 @@ def is_available() -> bool:
 
 def alloc_pinned_memory(size: int) -> Any:
     """Page-locked host memory: here just memory, with the buffer protocol."""
-    return memoryview(np.empty(max(size, 1), np.uint8)).cast("B")
+    return PinnedMemoryPointer(max(size, 1))
 
 
 __all__ = [
@@ -39,6 +38,7 @@ __all__ = [
     "Graph",
     "MemoryPool",
     "OutOfMemoryError",
+    "PinnedMemoryPointer",
     "PinnedMemoryPool",
     "Stream",
     "default_pool",
