@@ -209,7 +209,8 @@ for _alias, _name in _ALIASES.items():
 # Arguments are checked before what a user calls, except where time counts: these look at their arguments themselves.
 _OPEN = ("relu", "conv2d", "max_pool2d", "fusion", "set_fusion", "_checked")
 for _name, _function in list(globals().items()):
-    if str(getattr(_function, "__module__", "")).startswith("minigrad.ops.") and _name not in _OPEN:
+    _home = str(getattr(_function, "__module__", ""))
+    if (_home.startswith("minigrad.ops.") and _name not in _OPEN) or _name.endswith(("_like", "space")):
         globals()[_name] = _checked(_function)
 _take_out(globals())
 for _name, _function in list(globals().items()):
@@ -229,6 +230,7 @@ _LAZY = (
     "models",
     "nn",
     "optim",
+    "sparse",
     "special",
     "testing",
     "transforms",
@@ -276,17 +278,18 @@ def is_floating_point(input: Tensor) -> "_Any":
 
 
 def allclose(
-    input: Tensor, other: Tensor, rtol: "_Any" = 1e-05, atol: "_Any" = 1e-08, equal_nan: "_Any" = False
+    input: "Tensor", other: "Tensor", rtol: "_Any" = 1e-05, atol: "_Any" = 1e-08, equal_nan: "_Any" = False
 ) -> "_Any":
     """Whether all elements are near each other: |input - other| <= atol + rtol * |other|."""
-    import numpy as np
-
-    return np.allclose(input.numpy_array(), other.numpy_array(), rtol, atol, equal_nan)
+    return _surface.function("isclose")(input, other, rtol, atol, equal_nan).all().item()
 
 
-def equal(input: Tensor, other: Tensor) -> "_Any":
+def equal(input: "Tensor", other: "Tensor") -> "_Any":
     """Whether two tensors have the same shape and elements."""
     return input.array.shape == other.array.shape and not (input != other).any().item()
+
+
+allclose, equal = _checked(allclose), _checked(equal)
 
 
 def get_num_threads() -> "_Any":

@@ -225,9 +225,9 @@ def result_numpy(operands: tuple[Any, ...]) -> Any:
     return result
 
 
-def promote_types(a: Any, b: Any) -> dtype:
+def promote_types(type1: Any, type2: Any) -> dtype:
     """The type of a result of two tensors of these types."""
-    return _by_numpy[promote_pair(as_numpy(a), as_numpy(b))]
+    return _by_numpy[promote_pair(as_numpy(type1), as_numpy(type2))]
 
 
 def can_cast(from_: Any, to: Any) -> bool:

@@ -23,6 +23,7 @@ from minigrad.ops import (
     slices,
 )  # fmt: skip
 from minigrad.ops.base import cast
+from minigrad.ops.checked import checked
 from minigrad.ops.numpy_names import renamed
 
 # Every function of these modules whose first argument is a tensor is also a method; those with an in-place form get
@@ -77,6 +78,12 @@ def hang_on(cls: Any) -> None:
         setattr(cls, name, inplace.inplace(name, function))
     for sign, name in _OPERATORS.items():
         setattr(cls, f"__i{sign}__", getattr(cls, f"{name}_"))
+    for sign, name in (("lshift", "bitwise_left_shift"), ("rshift", "bitwise_right_shift")):
+        setattr(cls, f"__{sign}__", _calling(name))
+        setattr(cls, f"__i{sign}__", _calling(f"{name}_"))
+        setattr(cls, f"__r{sign}__", _calling(name, True))
+    for name in ("view_as", "reshape_as", "expand_as"):
+        setattr(cls, name, checked(getattr(cls, name)))
     cls.where = _where
     surface.hang_on(cls)
 
@@ -97,6 +104,16 @@ def _caster(name: str, kind: dtypes.dtype) -> Any:
 
     method.__name__ = name
     method.__doc__ = f"Cast to {kind}."
+    return method
+
+
+def _calling(name: str, swapped: bool = False) -> Any:
+    """An operator that calls a method, which the table loads when it is first used."""
+
+    def method(self: Any, other: Any) -> Any:
+        return surface.operation(name)(other, self) if swapped else getattr(self, name)(other)
+
+    method.__name__ = name
     return method
 
 

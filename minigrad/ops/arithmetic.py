@@ -197,7 +197,7 @@ class Neg(Unary):
         return neg(gy)
 
 
-def add(input: Tensor, other: Tensor | complex, *, alpha: Any = 1) -> Tensor:
+def add(input: Tensor | complex, other: Tensor | complex, *, alpha: Any = 1) -> Tensor:
     """input + alpha * other"""
     return Add().apply(input, other if alpha == 1 else _scaled("add", input, other, alpha))
 
@@ -212,7 +212,7 @@ def _scaled(op: str, input: Tensor, other: Tensor, alpha: Any) -> Tensor:
     return mul(cast(other, wanted), alpha) if isinstance(other, Variable) else other * alpha
 
 
-def sub(input: Tensor, other: Tensor | complex, *, alpha: Any = 1) -> Tensor:
+def sub(input: Tensor | complex, other: Tensor | complex, *, alpha: Any = 1) -> Tensor:
     """input - alpha * other"""
     for v in (input, other):
         if v.__class__ is bool or (isinstance(v, Variable) and v.array.dtype.kind == "b"):
@@ -223,12 +223,12 @@ def sub(input: Tensor, other: Tensor | complex, *, alpha: Any = 1) -> Tensor:
     return Sub().apply(input, other if alpha == 1 else _scaled("sub", input, other, alpha))
 
 
-def mul(input: Tensor, other: Tensor | complex) -> Tensor:
+def mul(input: Tensor | complex, other: Tensor | complex) -> Tensor:
     """input * other"""
     return Mul().apply(input, other)
 
 
-def div(input: Tensor, other: Tensor | complex, *, rounding_mode: str | None = None) -> Tensor:
+def div(input: Tensor | complex, other: Tensor | complex, *, rounding_mode: str | None = None) -> Tensor:
     """input / other; rounding_mode "floor" or "trunc" rounds the quotient."""
     if rounding_mode is None:
         return Div().apply(input, other)
@@ -256,7 +256,7 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
     return Minimum().apply(input, other)
 
 
-def floor_divide(input: Tensor, other: Tensor | complex) -> Tensor:
+def floor_divide(input: Tensor | complex, other: Tensor | complex) -> Tensor:
     """input // other, rounded down."""
     return FloorDivide().apply(input, other)
 

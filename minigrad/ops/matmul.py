@@ -36,6 +36,12 @@ class MatMul(Nary):
     __slots__ = ()
     precision = "low"
 
+    @property
+    def name(self) -> str:
+        """PyTorch's name for a product of two matrices, of two stacks of them, or of more."""
+        rank = self.inputs[0].array.ndim if self.inputs else 0
+        return {2: "Mm", 3: "Bmm"}.get(rank, "MatMul")
+
     def forward(self, a: Array, b: Array) -> Array:
         return backend_of(a).matmul(a, b)
 
@@ -248,6 +254,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Sum products over dims: a number of trailing/leading dimensions, or two lists of them."""
     na, nb = a.array.ndim, b.array.ndim
     if isinstance(dims, int):
+        if dims < 0:
+            raise ShapeError(f"tensordot expects dims >= 0, but got dims={dims}")
         over_a, over_b = list(range(na - dims, na)), list(range(dims))
     else:
         over_a = [normal_axis("tensordot", d, na) for d in (dims[0] if not isinstance(dims[0], int) else [dims[0]])]

@@ -71,6 +71,13 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         if not fitting:
             raise ShapeError("no dimension of size 3 in input")
         dim = fitting[0] - (0 if input.array.ndim == other.array.ndim else input.array.ndim)
+    if input.array.ndim != other.array.ndim:
+        raise ShapeError(
+            "linalg.cross: inputs must have the same number of dimensions, but got "
+            f"{list(input.array.shape)} and {list(other.array.shape)}"
+        )
+    if input.array.dtype != other.array.dtype:
+        raise DtypeError(f"cross(): expected one dtype, but got {dtypes.of(input.array)} and {dtypes.of(other.array)}")
     try:
         shape = np.broadcast_shapes(input.array.shape, other.array.shape)
     except ValueError as error:

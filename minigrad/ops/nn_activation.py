@@ -326,6 +326,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """input where it is over the threshold, else value."""
+    threshold = int(threshold) if input.array.dtype.kind in "iu" else threshold
     kept = int(value) if input.array.dtype.kind in "iu" else float(value)
     return _on(input, inplace, lambda x: where(wrap(x.array <= threshold), kept, x))
 

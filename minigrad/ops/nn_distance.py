@@ -73,6 +73,16 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     """input1 @ weight[o] @ input2 for every output o: (..., I), (..., J), weight (O, I, J) -> (..., O)"""
     o, i, j = weight.array.shape
     lead = input1.array.shape[:-1]
+    for name, v in (("input2", input2), ("weight", weight), ("bias", bias)):
+        if v is not None and v.array.dtype != input1.array.dtype:
+            raise DtypeError(
+                f"bilinear(): All tensors must have the same dtype, but input1 is {dtypes.of(input1.array)} and {name} "
+                f"{dtypes.of(v.array)}"
+            )
+    if bias is not None and bias.array.shape != (o,):
+        raise ShapeError(
+            f"bilinear(): bias size does not match weight size: got {list(bias.array.shape)} but expected [{o}]"
+        )
     if input1.array.shape[-1] != i or input2.array.shape[-1] != j or input2.array.shape[:-1] != lead:
         raise ShapeError(
             f"bilinear(): sizes {list(input1.array.shape)} and {list(input2.array.shape)} do not match weight "

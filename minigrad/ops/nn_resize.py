@@ -79,21 +79,41 @@ def _taps(mode: str, n: int, out: int, factor: float | None, align: bool, kind: 
         first = np.floor(position)
         t = position - first
         places = [np.clip(first.astype(np.int64) + k, 0, n - 1) for k in (-1, 0, 1, 2)]
-        return places, [_far(t + 1), _near(t), _near(1 - t), _far(2 - t)]
+        return places, [far(t + 1), near(t), near(1 - t), far(2 - t)]
     position = np.maximum(position, 0)
     first = np.minimum(position.astype(np.int64), n - 1)
     t = np.clip(position - first.astype(kind), 0, 1)
     return [first, np.minimum(first + 1, n - 1)], [1 - t, t]
 
 
-def _near(x: Any) -> Any:
-    """Keys' kernel (1981) for distances up to 1."""
-    return ((_CUBIC + 2) * x - (_CUBIC + 3)) * x * x + 1
+def near(x: Any, a: float = _CUBIC) -> Any:
+    """Keys' kernel (1981) for distances up to 1, of numbers, arrays or tensors."""
+    return (x * (a + 2) - (a + 3)) * x * x + 1
 
 
-def _far(x: Any) -> Any:
+def far(x: Any, a: float = _CUBIC) -> Any:
     """Keys' kernel (1981) for distances from 1 to 2."""
-    return ((_CUBIC * x - 5 * _CUBIC) * x + 8 * _CUBIC) * x - 4 * _CUBIC
+    return ((x * a - 5 * a) * x + 8 * a) * x - 4 * a
+
+
+def _wide_taps(mode: str, n: int, out: int, factor: float | None, align: bool, kind: Any) -> tuple[Any, Any]:
+    """As _taps, with the kernel as wide as an output is in the input: what is made smaller is averaged.
+
+    Source: Pillow's resize, which PyTorch's antialias=True follows.
+    """
+    step = _step(n, out, factor, align, kind)
+    half, stretch = kind(1 if mode == "bilinear" else 2), np.maximum(step, kind(1))
+    centre = step * (np.arange(out).astype(kind) + kind(0.5))
+    first = np.maximum((centre - half * stretch + kind(0.5)).astype(np.int64), 0)
+    last = np.minimum((centre + half * stretch + kind(0.5)).astype(np.int64), n)
+    cells = first + np.arange(max(int((last - first).max()), 1))[:, None]  # (taps, OUT)
+    distance = np.abs((cells.astype(kind) - centre + kind(0.5)) / stretch)
+    if mode == "bilinear":
+        weights = np.maximum(1 - distance, 0)
+    else:
+        weights = np.where(distance < 1, near(distance, -0.5), np.where(distance < 2, far(distance, -0.5), 0))
+    weights = np.where(cells < last, weights, 0).astype(kind)
+    return np.minimum(cells, n - 1), weights / weights.sum(0)
 
 
 def interpolate(
@@ -125,8 +145,10 @@ def interpolate(
         raise ShapeError("only one of size or scale_factor should be defined")
     if size is None and scale_factor is None:
         raise ShapeError("either size or scale_factor should be defined")
-    if antialias:
-        raise ShapeError("interpolate(): antialias=True is not supported")
+    if antialias and (mode not in ("bilinear", "bicubic") or dims != 2):
+        raise ShapeError(
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input"
+        )
     factors: list[Any] = [None] * dims
     if size is not None:
         sizes = [int(v) for v in size] if isinstance(size, (tuple, list)) else [int(size)] * dims
@@ -154,7 +176,13 @@ def interpolate(
         )
     if kind == np.uint8 and mode in ("bilinear", "bicubic"):  # pixels are computed with, rounded, and pixels again
         y = interpolate(
-            cast(input, np.dtype(np.float32)), size, scale_factor, mode, align_corners, recompute_scale_factor
+            cast(input, np.dtype(np.float32)),
+            size,
+            scale_factor,
+            mode,
+            align_corners,
+            recompute_scale_factor,
+            antialias,
         )
         return cast(clamp(round(y), 0, 255), kind)
     if mode == "area":
@@ -167,7 +195,8 @@ def interpolate(
     for d in reversed(range(dims)):
         n, out = shape[2 + d], sizes[d]
         if n != out or factors[d] not in (None, 1) or (mode == "bicubic" and not align_corners):
-            places, weights = _taps(mode, n, out, factors[d], bool(align_corners), kind)
+            taps = _wide_taps if antialias else _taps
+            places, weights = taps(mode, n, out, factors[d], bool(align_corners), kind)
             input = Resample(2 + d, places, weights, n).apply(input)
     return input
 

@@ -285,8 +285,11 @@ def _times_log(input: Any, other: Any, logarithm: Any) -> Tensor:
             raise TypeError(
                 f"xlogy(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}: got {input!r}"
             )
-        other = wrap(backend_of(input.array).xp.asarray(other, dtype=floating(input).array.dtype))
-    other = floating(other)
+        number = floating(input).array.dtype if other.__class__ is not complex else None
+        other = wrap(backend_of(input.array).xp.asarray(other, dtype=number))
+    wanted = dtypes.result_numpy(tuple(v.array if isinstance(v, Variable) else v for v in (input, other)))
+    wanted = dtypes.default_numpy() if wanted.kind in "iub" else wanted
+    other = cast(other, wanted)
     no_number = ne(other, other)
     empty = logical_and(eq(input, 0) if isinstance(input, Variable) else eq(other, other), True)
     if not isinstance(input, Variable):
@@ -300,8 +303,12 @@ def _times_log(input: Any, other: Any, logarithm: Any) -> Tensor:
 
 
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
-    """input * 2 ** other"""
-    return mul(input, pow(2.0, other))
+    """input * 2 ** other, in the floating type of the two; integers as default floating numbers."""
+    if other.array.dtype.kind == "b" and input.array.dtype.kind not in "iub":
+        raise DtypeError("ldexp(): \"ldexp\" not implemented for 'bool', the dtype of argument 'other'")
+    wanted = dtypes.result_numpy((input.array, other.array))
+    wanted = dtypes.default_numpy() if wanted.kind in "iub" else wanted
+    return mul(cast(input, wanted), pow(2.0, cast(other, wanted)))
 
 
 def sinc(input: Tensor) -> Tensor:

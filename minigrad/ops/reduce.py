@@ -17,8 +17,8 @@ from minigrad.ops.base import (
     normal_axes,
     wrap,
 )  # fmt: skip
-from minigrad.ops.elementwise import sqrt
-from minigrad.ops.logic import ne
+from minigrad.ops.elementwise import Sqrt
+from minigrad.ops.logic import eq, ne, where
 from minigrad.ops.shape import expand, reshape
 
 Axes = tuple[int, ...]
@@ -156,6 +156,16 @@ def max_number(a: float, b: float) -> float:
     return a if a > b else b
 
 
+class Deviation(Sqrt):
+    """The square root of a variance; where there is none, the slope is 0, not infinite."""
+
+    __slots__ = ()
+
+    def backward(self, gy: Tensor) -> Grads:
+        y = self.output()
+        return where(eq(y, 0), 0.0, div(gy, mul(y, 2)))
+
+
 def std(
     input: Tensor,
     dim: Any = None,
@@ -165,7 +175,7 @@ def std(
     correction: float | None = None,
 ) -> Tensor:
     """The square root of the variance."""
-    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    return Deviation().apply(var(input, dim, unbiased, keepdim, correction=correction))
 
 
 def var_mean(

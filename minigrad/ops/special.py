@@ -307,7 +307,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     return add(total, p * (p - 1) / 4 * math.log(math.pi))
 
 
-def zeta(input: Any, other: Any) -> Tensor:
+def zeta(input: Tensor | float, other: Tensor | float) -> Tensor:
     """Hurwitz's zeta: the sum of (other + k) ** -input over k = 0, 1, ..."""
     return Zeta().apply(input, other)
 
@@ -405,11 +405,13 @@ def polynomial(name: str) -> Any:
     first, step = _RECURRENCES[name.removeprefix("shifted_")]
     shifted = name.startswith("shifted_")
 
-    def function(input: Any, n: Any) -> Tensor:
+    def function(input: Tensor | float, n: Tensor | float) -> Tensor:
         like = input if isinstance(input, Variable) else n
-        if like.array.dtype.kind in "iub":
-            like = floating(like)
-        xp, kind = backend_of(like.array).xp, like.array.dtype
+        if not isinstance(like, Variable):
+            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        xp = backend_of(like.array).xp
+        kind = dtypes.result_numpy(tuple(v.array if isinstance(v, Variable) else v for v in (input, n)))
+        kind = dtypes.default_numpy() if kind.kind in "iub" else kind
         if kind.kind != "f":
             raise DtypeError(f'"{name}" not implemented for {dtypes.of(like.array)}')
         x, degree = (v.array if isinstance(v, Variable) else v for v in (input, n))

@@ -77,12 +77,19 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     return norm(sub(input, other), p)
 
 
+_MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+
+
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
     """The distances between all rows: (..., P, M), (..., R, M) -> (..., P, R)
 
     Raises:
         ShapeError: if the rows have different lengths or p is negative.
     """
+    if compute_mode not in _MODES:
+        raise ShapeError(f"cdist(): {compute_mode} is not a valid value for compute_mode")
+    if x2.array.dtype.kind in "iub":
+        raise DtypeError(f"cdist(): only supports floating-point dtypes, but argument 'x2' is {dtypes.of(x2.array)}")
     if x1.array.ndim < 2 or x2.array.ndim < 2:
         raise ShapeError("cdist only supports at least 2D tensors, but got " + f"{x1.array.ndim}D and {x2.array.ndim}D")
     if x1.array.shape[-1] != x2.array.shape[-1]:
@@ -98,6 +105,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Slices along a dimension whose p-norm is above maxnorm, scaled down to it."""
     axis = normal_axis("renorm", dim, input.array.ndim)
+    if input.array.ndim < 2:
+        raise ShapeError(f"renorm: input needs at least 2 dimensions, got {input.array.ndim} dimensions")
     if p <= 0:
         raise ShapeError("renorm: non-positive-norm not supported")
     others = tuple(i for i in range(input.array.ndim) if i != axis)

@@ -14,11 +14,9 @@ import database
 DIFFERENT = {
     "as_strided.partial_views": "strides refer to the tensor's own elements, not to a larger memory that it is a view of",
     "as_strided_scatter": "PyTorch's gradient of a replaced element is 1, not 0, where size is ()",
-    "bfloat16": "PyTorch's bfloat16 tensors cannot be turned into NumPy's here",
     "cov": "PyTorch's second gradient in float32 weights of float64 data is rounded to float32 on another way",
     "histogram": "the edges for a tensor without elements",
     "nextafter": "PyTorch says its result can be differentiated, and then refuses",
-    "nn.functional.grid_sample": "bicubic interpolation is not there",
     "norm.nuc": "the nuclear norm is linalg.matrix_norm's",
     "special.bessel_j0": "PyTorch's is exact to seven digits only for negative numbers",
     "special.bessel_j1": "PyTorch's is exact to seven digits only for negative numbers",
