@@ -1,9 +1,9 @@
 """grid_sample and affine_grid of images and volumes, and interpolate with antialias, beside PyTorch's."""
 
 import pytest
+from both import compare, same_error
 
 import minigrad
-from both import compare, same_error
 from minigrad.autograd import gradcheck, gradgradcheck
 from minigrad.nn import functional as F
 
