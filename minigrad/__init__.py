@@ -231,6 +231,7 @@ _LAZY = (
     "nn",
     "optim",
     "sparse",
+    "sparse",
     "special",
     "testing",
     "transforms",

@@ -23,14 +23,24 @@ class _Typed(type):
     kind: dtypes.dtype
 
     def __call__(cls, *data: Any) -> Tensor:
-        if data and all(type(n) is int for n in data):
-            return empty(*data, dtype=cls.kind)
-        if data and isinstance(data[0], Size):
-            return empty(data[0], dtype=cls.kind)
-        return tensor(data[0] if data else [], dtype=cls.kind)
+        return _made(data, cls.kind)
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, Tensor) and instance.dtype is cls.kind
+
+
+def _made(data: tuple[Any, ...], kind: dtypes.dtype, device: Any = None) -> Tensor:
+    """A tensor of sizes given as integers, or with the elements of a sequence."""
+    if data and all(type(n) is int for n in data):
+        return empty(*data, dtype=kind, device=device)
+    if data and isinstance(data[0], Size):
+        return empty(data[0], dtype=kind, device=device)
+    return tensor(data[0] if data else [], dtype=kind, device=device)
+
+
+def new(input: Tensor, *data: Any, device: Any = None) -> Tensor:
+    """The older new_empty and new_tensor: x.new(2, 3) has that shape, x.new([2, 3]) these elements, and x's dtype."""
+    return _made(data, input.dtype, input.device if device is None else device)
 
 
 def _typed(kind: dtypes.dtype, name: str) -> Any:

@@ -34,7 +34,9 @@ def renamed(function: Any) -> Any:
     defaults = function.__defaults__ or ()
     firsts = [i for i in range(count - len(defaults)) if names[i] in NAMES]
     needed = range(firsts[0], count - len(defaults)) if firsts else range(0)
-    code = _code(names, count, tuple(needed), inner.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS), _rest(inner))
+    code = _code(
+        names, count, tuple(needed), inner.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS), _rest(inner)
+    )
     found = {"function": function, "missing": MISSING, "refuse": refuse}
     found |= {"__builtins__": builtins, "__name__": function.__module__}
     name = function.__name__

@@ -18,6 +18,8 @@ from typing import Any
 from minigrad.dtypes import dtype
 from minigrad.size import Size
 
+# What scripts ask the version for is which PyTorch's behaviour they meet.
+VERSIONS = {"torch": "2.13.0+minigrad", "torchvision": "0.28.0+minigrad"}
 WHERE = "`python -m minigrad.torch --list` and docs/surface.md say what there is"
 
 # PyTorch's module -> minigrad's. A name with "+" is made here: see minigrad/torch/extras.py.
@@ -68,18 +70,21 @@ MODULES: dict[str, str] = {
     "torch.nn.utils.stateless": "minigrad.nn.utils.stateless",
     "torch.optim": "minigrad.optim",
     "torch.optim.lr_scheduler": "minigrad.optim.lr_scheduler",
-    "torch.optim.optimizer": "minigrad.optim",
+    "torch.optim.optimizer": "minigrad.optim.optimizer",
     "torch.profiler": "+profiler",
     "torch.random": "minigrad.random",
     "torch.return_types": "minigrad.return_types",
+    "torch.sparse": "minigrad.sparse",
     "torch.special": "minigrad.special",
     "torch.types": "+types",
     "torch.utils": "minigrad.utils",
+    "torch.utils._pytree": "minigrad.utils.pytree",
     "torch.utils.checkpoint": "minigrad.utils.checkpoint",
     "torch.utils.data": "minigrad.utils.data",
     "torch.utils.data.dataset": "minigrad.utils.data",
     "torch.utils.data.dataloader": "minigrad.utils.data",
     "torch.utils.data.sampler": "minigrad.utils.data",
+    "torch.utils.hooks": "minigrad.handles",
     "torch.utils.model_zoo": "+model_zoo",
     "torch.utils.tensorboard": "+tensorboard",
     "torch.version": "+version",
@@ -123,6 +128,8 @@ class Renamed(ModuleType):
     def __init__(self, name: str, target: Any) -> None:
         super().__init__(name, target.__doc__)
         self.__dict__["_target"] = target
+        if name in VERSIONS:
+            self.__dict__["__version__"] = VERSIONS[name]
         self.__dict__["__file__"] = f"a part of minigrad: {WHERE}"  # Python shows it where `from ... import` fails
 
     def __getattr__(self, name: str) -> Any:

@@ -97,7 +97,7 @@ accelerator = SimpleNamespace(
     __doc__="torch.accelerator", is_available=_cuda, current_accelerator=_current_accelerator,
     device_count=_accelerators, synchronize=_accelerator_synchronize, empty_cache=_none,
 )  # fmt: skip
-version = SimpleNamespace(__doc__="torch.version", __version__="0.0+minigrad", cuda=None, hip=None, git_version="")
+version = SimpleNamespace(__doc__="torch.version", __version__="2.13.0+minigrad", cuda=None, hip=None, git_version="")
 distributed = SimpleNamespace(__doc__="torch.distributed", is_available=_no, is_initialized=_no)
 
 # ------------------------------------------------------------------------------------------------ compilers
@@ -270,4 +270,4 @@ class _Types:
 
 
 types = _Types()
-torchvision = SimpleNamespace(__doc__="torchvision", __version__="0.0+minigrad")
+torchvision = SimpleNamespace(__doc__="torchvision")
