@@ -184,14 +184,19 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    """The p-norm along dimensions: (sum |x|**p) ** (1/p); "fro" is 2, inf the largest, 0 counts what is not 0."""
+    """The p-norm along dimensions: (sum |x|**p) ** (1/p); "fro" is 2, inf the largest, 0 counts what is not 0.
+
+    "nuc" is the sum of a matrix's singular values.
+    """
     if dtype is not None:
         input = cast(input, dtypes.as_numpy(dtype, "norm"))
     if input.array.dtype.kind in "iub":
         raise DtypeError(f"norm(): Expected a floating point or complex tensor as input. Got {dtypes.of(input.array)}")
     axes = normal_axes("norm", dim, input.array.ndim)
-    if p == "nuc" or (isinstance(p, str) and p != "fro"):
-        raise ShapeError(f"norm(): p must be a number, 'fro' or inf, but got {p!r}")
+    if p == "nuc":
+        return _nuclear(input, axes, keepdim)
+    if isinstance(p, str) and p != "fro":
+        raise ShapeError(f"norm(): p must be a number, 'fro', 'nuc' or inf, but got {p!r}")
     p = 2.0 if p == "fro" or p is None else float(p)
     if p == 2:
         return Norm2(axes, keepdim).apply(input)
@@ -205,6 +210,14 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if p == 1:
         return Sum(axes, keepdim).apply(size)
     return pow(Sum(axes, keepdim).apply(pow(size, p)), 1 / p)
+
+
+def _nuclear(input: Tensor, axes: Axes, keepdim: bool) -> Tensor:
+    from minigrad.ops import linalg  # heavy, and seldom used
+
+    if len(axes) != 2:
+        raise ShapeError(f"norm(): the nuclear norm is that of matrices: expected two dimensions, but got {tuple(axes)}")
+    return linalg.matrix_norm(input, "nuc", axes, keepdim)
 
 
 class Norm2(Unary):

@@ -17,7 +17,6 @@ DIFFERENT = {
     "cov": "PyTorch's second gradient in float32 weights of float64 data is rounded to float32 on another way",
     "histogram": "the edges for a tensor without elements",
     "nextafter": "PyTorch says its result can be differentiated, and then refuses",
-    "norm.nuc": "the nuclear norm is linalg.matrix_norm's",
     "special.bessel_j0": "PyTorch's is exact to seven digits only for negative numbers",
     "special.bessel_j1": "PyTorch's is exact to seven digits only for negative numbers",
     "special.bessel_y1": "PyTorch's is exact to seven digits only around its zeros",
