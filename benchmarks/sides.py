@@ -84,6 +84,6 @@ def side(name: str, net: str, batch: int, train: bool = True, optimiser: str = "
     def run() -> Any:
         with context():
             y = (train_step if train else inference)()
-            return y.item() if train else y.shape
+            return y.item() if train else y.numpy()
 
     return run

@@ -28,18 +28,20 @@ MG_INLINE TapRange taps_inside(int64_t place, int64_t stride, int64_t padding, i
 // Codes of a vector's lanes as bytes.
 template <class T>
 MG_INLINE void store_codes(uint8_t* to, Mask<T> winner, int64_t count) {
-    const Bytes<T> bytes = __builtin_convertvector(winner, Bytes<T>);
-    if (count >= lanes<T>) {
-        __builtin_memcpy(to, &bytes, lanes<T>);
-        return;
-    }
 #if defined(__AVX512BW__)
-    if constexpr (lanes<T> == 16) {
-        _mm_mask_storeu_epi8(to, __mmask16((1u << count) - 1), __m128i(bytes));
-        return;
-    }
+    __m128i bytes;  // by name: the compilers take a vector conversion to bytes apart
+    if constexpr (lanes<T> == 16)
+        bytes = _mm512_cvtepi32_epi8(__m512i(winner));
+    else
+        bytes = _mm512_cvtepi64_epi8(__m512i(winner));
+    _mm_mask_storeu_epi8(to, count >= lanes<T> ? 0xffff >> (16 - lanes<T>) : __mmask16((1u << count) - 1), bytes);
+#else
+    const Bytes<T> bytes = __builtin_convertvector(winner, Bytes<T>);
+    if (count >= lanes<T>)
+        __builtin_memcpy(to, &bytes, lanes<T>);
+    else
+        for (int64_t i = 0; i < count; ++i) to[i] = bytes[i];
 #endif
-    for (int64_t i = 0; i < count; ++i) to[i] = bytes[i];
 }
 
 template <class T>

@@ -130,6 +130,26 @@ def test_fused_equals_its_parts(isa, algorithm, dtype, case, pool):
                 close(one, other, TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("filters", [7, 13, 16, 30, 33, 64])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 13), (2, 12, 7), (4, 6, 40)], ids=str)
+def test_filters_as_lanes(isa, dtype, shape, filters):
+    """Few taps and a 2x2 pool: odd sizes, filters that fill their vectors and others, two groups, NaN and infinity."""
+    pool = Window((2, 2), (2, 2))
+    for groups, window in ((1, Window((3, 3), (1, 1), (1, 1))), (2, Window((2, 3), (1, 2), dilation=(2, 1)))):
+        x = draw((3, shape[0] * groups, *shape[1:]), dtype)
+        w, b = draw((filters * groups, shape[0], *window.kernel), dtype, 2), draw((filters * groups,), dtype, 3)
+        x[0, 0, 2, 3], x[1, 0, 3, 2] = np.nan, np.inf
+        y, winners = CPP.conv2d_relu_max_pool2d(x, w, b, window, groups, pool)
+        middle = CPP.conv2d_relu(x, w, b, window, groups)
+        parts, indices = CPP.max_pool2d(middle, pool)
+        np.testing.assert_array_equal(y, parts)
+        height, width = middle.shape[2:]
+        corner = 2 * width * np.arange(y.shape[2])[:, None] + 2 * np.arange(y.shape[3])
+        places = corner + winners // 2 * width + winners % 2
+        np.testing.assert_array_equal(places[parts > 0], indices[parts > 0])
+        assert height >= 2 * y.shape[2]
+
+
 def test_a_pool_window_too_large_for_a_byte_falls_back():
     x, w, pool = draw((1, 1, 40, 40)), draw((2, 1, 3, 3)), Window((17, 17), (17, 17))
     y, winners = CPP.conv2d_relu_max_pool2d(x, w, None, Window((3, 3)), 1, pool)
