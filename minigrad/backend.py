@@ -46,6 +46,14 @@ class Backend:
         """This backend's array as a host array; shares memory where it can."""
         return array
 
+    def is_pinned(self, array: Array) -> bool:
+        """Whether a host array lies in memory that this backend's device reads by itself."""
+        return False
+
+    def from_pinned(self, array: Array) -> Array:
+        """As from_numpy, of an array that is pinned: the copy may still be under way."""
+        return self.from_numpy(array)
+
     def synchronize(self) -> None:
         """Wait until all work that was handed to the device is done."""
 

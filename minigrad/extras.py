@@ -177,13 +177,17 @@ def ndimension(input: Tensor) -> int:
 
 
 def pin_memory(input: Tensor, device: Any = None) -> Tensor:
-    """The tensor itself: memory is not pinned here."""
-    return input
+    """The tensor in page-locked memory, which a GPU reads by itself. DeviceError without one."""
+    from minigrad.cuda.pinned import pin_memory
+
+    return pin_memory(input, device)
 
 
 def is_pinned(input: Tensor, device: Any = None) -> bool:
-    """Memory is not pinned here."""
-    return False
+    """Whether the tensor lies in page-locked memory."""
+    from minigrad.cuda.pinned import is_pinned
+
+    return is_pinned(input, device)
 
 
 def share_memory_(input: Tensor) -> Tensor:

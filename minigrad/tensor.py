@@ -269,7 +269,7 @@ class Tensor(Variable):
         if kind is not None:
             y = cast(y, dtypes.as_numpy(kind, "to"))
         if where is not None:
-            y = move(y, device(where))
+            y = move(y, device(where), bool(options.get("non_blocking")))
         return y.clone() if options.get("copy") and y is self else y
 
     def cpu(self, memory_format: Any = None) -> Tensor:
@@ -278,7 +278,7 @@ class Tensor(Variable):
 
     def cuda(self, device_: Any = None, non_blocking: bool = False) -> Tensor:
         """On the GPU."""
-        return move(self, device("cuda" if device_ is None else device_))
+        return move(self, device("cuda" if device_ is None else device_), non_blocking)
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """The name of the older constructor of this dtype; or a cast to a dtype, also given as that name or constructor."""
@@ -524,25 +524,27 @@ def check_differentiable(array: Array) -> None:
         raise DtypeError("Only Tensors of floating point and complex dtype can require gradients")
 
 
-def move(t: Tensor, where: device) -> Tensor:
-    """A tensor on another device; the gradient travels back."""
+def move(t: Tensor, where: device, non_blocking: bool = False) -> Tensor:
+    """A tensor on another device; the gradient travels back. `non_blocking` does not wait for page-locked memory."""
     target = backend_for(where)
-    return t if isinstance(t.array, target.array_type) else Move(target, backend_of(t.array)).apply(t)
+    return t if isinstance(t.array, target.array_type) else Move(target, backend_of(t.array), non_blocking).apply(t)
 
 
 class Move(Unary):
     """The same elements on another device."""
 
-    __slots__ = ("source", "target")
+    __slots__ = ("non_blocking", "source", "target")
     keeps = False
 
-    def __init__(self, target: Any, source: Any) -> None:
-        self.target, self.source = target, source
+    def __init__(self, target: Any, source: Any, non_blocking: bool = False) -> None:
+        self.target, self.source, self.non_blocking = target, source, non_blocking
 
     def apply(self, a: Tensor) -> Tensor:
         """As any unary op; the result's array class is the target's."""
         moved: Tensor = super().apply(a)
-        moved.array = self.target.from_numpy(self.source.to_numpy(a.array))
+        host = self.source.to_numpy(a.array)
+        later = self.non_blocking and self.target.is_pinned(host)
+        moved.array = self.target.from_pinned(host) if later else self.target.from_numpy(host)
         return moved
 
     def forward(self, x: Array) -> Array:

@@ -12,12 +12,13 @@ import pytest
 from minigrad.backends.cuda_launch import options, source
 
 TARGETS = ("sm_75", "sm_80", "sm_90")
-FILES = ("kernels", "windows", "conv")
+FILES = ("kernels", "windows", "conv", "exchange")
 # Every file for every target, and everything else for one of them.
 CASES = [
     *[(target, file, "float32", False, 0) for target in TARGETS for file in FILES],
     *[("sm_80", file, dtype, False, 0) for dtype in ("float16", "float64") for file in FILES],
     *[("sm_80", "windows", dtype, False, 0) for dtype in ("int64", "uint8", "bool")],
+    ("sm_80", "exchange", "int64", False, 0),
     *[("sm_80", file, "float32", True, 0) for file in FILES],
     *[("sm_80", "conv", "float32", False, kernel) for kernel in (3, 5)],
 ]

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from both_libraries import LOADERS, Squares, X, Y, agree, pairs
 
 import minigrad
@@ -210,7 +211,23 @@ def test_a_crowd_of_workers_warns():
         data.DataLoader(range(3), num_workers=10000)
 
 
-def test_pin_memory_is_accepted():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert len(list(data.DataLoader(range(3), pin_memory=True))) == 3
+@pytest.mark.parametrize("device", ["", "cuda"])
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_pin_memory_without_a_gpu_warns_in_pytorchs_words(device, num_workers, monkeypatch):
+    monkeypatch.setattr(minigrad.cuda, "is_available", lambda: False)
+    options = {"pin_memory": True, "pin_memory_device": device, "num_workers": num_workers}
+    said = []
+    for library in (torch.utils.data, data):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert [int(b) for b in library.DataLoader(range(3), **options)] == [0, 1, 2]
+        said.append([str(w.message) for w in caught if "pin_memory" in str(w.message)])
+        assert library is not data or all(w.filename == __file__ for w in caught)
+    assert said[0] == said[1] and len(said[1]) == 1 + bool(device)
+
+
+def test_pinning_a_tensor_without_a_gpu(monkeypatch):
+    monkeypatch.setattr("minigrad.cuda.pinned.is_available", lambda: False)
+    assert not minigrad.ones(2).is_pinned()
+    with pytest.raises(RuntimeError, match=r"^Cannot access accelerator device when none is available"):
+        minigrad.ones(2).pin_memory()

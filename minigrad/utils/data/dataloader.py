@@ -51,7 +51,12 @@ class LoaderIterator:
         return len(self.loader._index_sampler)
 
     def __next__(self) -> Any:
-        data = to_default_device(self.next_data())
+        data = self.next_data()
+        if self.loader._pins:
+            from minigrad.cuda.pinned import pinned_batch
+
+            data = pinned_batch(data)
+        data = to_default_device(data)
         self.yielded += 1
         told = self.loader._told_length
         if told is not None and self.yielded > told:
@@ -78,7 +83,8 @@ class DataLoader(Generic[T_co]):
         batch_sampler: the batches, instead of all that: anything that iterates over lists of numbers.
         num_workers: processes that fetch batches ahead; 0 fetches in this one.
         collate_fn: makes a batch of a list of samples; `default_collate` unless given.
-        pin_memory, pin_memory_device: accepted; there is no pinned memory to copy to.
+        pin_memory: put batches into page-locked memory, from where `to("cuda", non_blocking=True)` copies while the host
+            goes on; without a GPU a warning says that this is not done. pin_memory_device is not needed.
         drop_last: leave out a last, shorter batch.
         timeout: seconds to wait for a worker; 0 waits as long as it lives.
         worker_init_fn: called in every worker with its number, after seeding.
@@ -143,6 +149,7 @@ class DataLoader(Generic[T_co]):
         self.collate_fn = collate_fn or (default_collate if batch_sampler is not None else default_convert)
         self._told_length: int | None = None  # what len() said about a stream, which may say otherwise
         self._iterator: Any = None  # with its workers, where they are to be kept
+        self._pins = False  # whether the pass that is under way does
         self._sealed = True
         _warn_of_crowd(num_workers)
 
@@ -161,6 +168,7 @@ class DataLoader(Generic[T_co]):
         return self.batch_sampler if self._batched else self.sampler
 
     def __iter__(self) -> Any:
+        self._pins = self.pin_memory and _can_pin(self.pin_memory_device)
         if self.num_workers == 0:
             return LoaderIterator(self)
         from minigrad.utils.data.parallel import ParallelIterator
@@ -180,6 +188,25 @@ class DataLoader(Generic[T_co]):
         if self.batch_size is None:
             return length
         return length // self.batch_size if self.drop_last else -(-length // self.batch_size)
+
+
+def _can_pin(device: str) -> bool:
+    """Whether there is a GPU to pin memory for; PyTorch's warning where there is none."""
+    import minigrad.cuda
+
+    if device:
+        warnings.warn(
+            "pin_memory_device is deprecated, the current accelerator will be used as the device,"
+            f"ignore pin_memory_device='{device}'.",
+            stacklevel=3,
+        )
+    if minigrad.cuda.is_available():
+        return True
+    warnings.warn(
+        "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+        stacklevel=3,
+    )
+    return False
 
 
 def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent: bool) -> None:

@@ -77,7 +77,7 @@ def to_default_device(data: Any) -> Any:
 
 def _moved(data: Any, target: str) -> Any:
     if isinstance(data, Tensor):
-        return data.to(target)
+        return data.to(target, non_blocking=True)  # it waits unless the loader has pinned the memory
     if isinstance(data, Mapping):
         return {key: _moved(value, target) for key, value in data.items()}
     if isinstance(data, tuple):
