@@ -71,6 +71,7 @@ MODULES: dict[str, str] = {
     "torch.optim": "minigrad.optim",
     "torch.optim.lr_scheduler": "minigrad.optim.lr_scheduler",
     "torch.optim.optimizer": "minigrad.optim.optimizer",
+    "torch.optim.swa_utils": "minigrad.optim.swa_utils",
     "torch.profiler": "+profiler",
     "torch.random": "minigrad.random",
     "torch.return_types": "minigrad.return_types",
