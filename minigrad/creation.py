@@ -11,7 +11,7 @@ from minigrad import dtypes
 from minigrad.device import backend_for
 from minigrad.device import device as device_class
 from minigrad.errors import DtypeError, ShapeError
-from minigrad.ops.base import number
+from minigrad.ops.base import fitted, number
 from minigrad.ops.shape import shape_of
 from minigrad.ops.steps import even_steps
 from minigrad.random import Generator
@@ -167,43 +167,25 @@ def _filled(
     return make(_allocate(op, lambda: getattr(xp, how)(shape, wanted), shape, wanted), requires_grad)
 
 
-def zeros(
-    *sizes: Any,
-    size: Any = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    layout: Any = None,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Zeros."""
-    return _filled("zeros", "zeros", sizes if size is None else (size,), dtype, device, requires_grad)
+def _uniform_maker(name: str, about: str) -> Any:
+    def made(
+        *sizes: Any,
+        size: Any = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        layout: Any = None,
+        pin_memory: bool = False,
+    ) -> Tensor:
+        return _filled(name, name, sizes if size is None else (size,), dtype, device, requires_grad)
+
+    made.__name__ = made.__qualname__ = name
+    made.__doc__ = about
+    return made
 
 
-def ones(
-    *sizes: Any,
-    size: Any = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    layout: Any = None,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Ones."""
-    return _filled("ones", "ones", sizes if size is None else (size,), dtype, device, requires_grad)
-
-
-def empty(
-    *sizes: Any,
-    size: Any = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    layout: Any = None,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Memory as it was found."""
-    return _filled("empty", "empty", sizes if size is None else (size,), dtype, device, requires_grad)
+zeros, ones = _uniform_maker("zeros", "Zeros."), _uniform_maker("ones", "Ones.")
+empty = _uniform_maker("empty", "Memory as it was found.")
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -213,7 +195,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     wanted = (
         dtypes.result_numpy((number(value, "full", "fill_value"),)) if dtype is None else dtypes.as_numpy(dtype, "full")
     )
-    number(value, "full", "fill_value")
+    value = fitted(number(value, "full", "fill_value"), wanted)
     xp = backend_for(device).xp
     return make(_allocate("full", lambda: xp.full(shape, value, wanted), shape, wanted), requires_grad)
 
@@ -321,42 +303,31 @@ def _floating(op: str, dtype: Any) -> Any:
     return wanted
 
 
-def rand(
-    *sizes: Any,
-    size: Any = None,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    layout: Any = None,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Numbers spread evenly over [0, 1)."""
-    from minigrad.random import distributions
+def _random_maker(name: str, drawn: str, about: str) -> Any:
+    def made(
+        *sizes: Any,
+        size: Any = None,
+        generator: Generator | None = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        layout: Any = None,
+        pin_memory: bool = False,
+    ) -> Tensor:
+        from minigrad.random import distributions
 
-    shape = _sizes("rand", sizes if size is None else (size,))
-    wanted = _floating("rand", dtype)
-    draw = lambda: distributions.uniform(shape, dtype=wanted, generator=generator)
-    return _drawn(_allocate("rand", draw, shape, wanted), device, requires_grad)
+        shape = _sizes(name, sizes if size is None else (size,))
+        wanted = _floating(name, dtype)
+        draw = lambda: getattr(distributions, drawn)(shape, dtype=wanted, generator=generator)
+        return _drawn(_allocate(name, draw, shape, wanted), device, requires_grad)
+
+    made.__name__ = made.__qualname__ = name
+    made.__doc__ = about
+    return made
 
 
-def randn(
-    *sizes: Any,
-    size: Any = None,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    layout: Any = None,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Normally distributed numbers: mean 0, variance 1."""
-    from minigrad.random import distributions
-
-    shape = _sizes("randn", sizes if size is None else (size,))
-    wanted = _floating("randn", dtype)
-    draw = lambda: distributions.normal(shape, dtype=wanted, generator=generator)
-    return _drawn(_allocate("randn", draw, shape, wanted), device, requires_grad)
+rand = _random_maker("rand", "uniform", "Numbers spread evenly over [0, 1).")
+randn = _random_maker("randn", "normal", "Normally distributed numbers: mean 0, variance 1.")
 
 
 def randint(

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes
+from minigrad.autograd.engine import AfterAccumulating
 from minigrad.creation import empty, tensor
-from minigrad.errors import DtypeError, ShapeError
+from minigrad.errors import DtypeError, GraphError, ShapeError
 from minigrad.func import vmap as vmap
+from minigrad.handles import RemovableHandle
 from minigrad.return_types import KINDS
 from minigrad.tensor import Size, Tensor, make
 
@@ -193,6 +195,21 @@ def is_pinned(input: Tensor, device: Any = None) -> bool:
 def share_memory_(input: Tensor) -> Tensor:
     """The tensor itself: processes do not share tensors here."""
     return input
+
+
+def register_post_accumulate_grad_hook(input: Tensor, hook: Any) -> RemovableHandle:
+    """Call `hook(tensor)` on a leaf after backward() has added to its `.grad`.
+
+    Raises:
+        GraphError: if it is no leaf, or wants no gradient.
+    """
+    if not input.tracked:
+        raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
+    if input.node is not None:
+        raise GraphError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    if input.hooks is None:
+        input.hooks = {}
+    return RemovableHandle(input.hooks, AfterAccumulating(hook))
 
 
 def real(input: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "extras": {
         "fm": "adjoint cholesky conj is_nonzero is_pinned qr real slogdet svd",
-        "m": "ndimension new pin_memory share_memory_",
+        "m": "ndimension new pin_memory register_post_accumulate_grad_hook share_memory_",
         "p": "is_cpu is_quantized is_sparse itemsize mH nbytes",
         "f": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor ShortTensor "
         "are_deterministic_algorithms_enabled broadcast_shapes compile get_default_device get_float32_matmul_precision "
@@ -77,6 +77,18 @@ TABLE: dict[str, dict[str, str]] = {
     "sparse": {
         "f": "sparse_coo_tensor spmm",
         "m": "coalesce to_dense to_sparse",
+    },
+    "ops.norms": {
+        "fm": "norm",
+    },
+    "memory": {
+        "fm": "is_conj is_distributed is_neg is_same_size resize_as_ resolve_conj resolve_neg",
+        "f": "detach get_device is_signed",
+        "m": "dim_order is_set_to is_shared map2_ map_ resize_ set_ storage storage_offset untyped_storage",
+        "p": "H is_ipu is_maia is_meta is_mkldnn is_mps is_mtia is_nested is_sparse_csr is_vulkan is_xla is_xpu retains_grad",
+    },
+    "ops.householder": {
+        "fm": "geqrf",
     },
     "ops.shape_inplace": {
         "m": "fill_diagonal_ squeeze_ t_ transpose_ unsqueeze_",

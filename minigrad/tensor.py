@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from minigrad import dtypes, methods, printing
-from minigrad.autograd.engine import AfterAccumulating
 from minigrad.autograd.engine import backward as run_backward
 from minigrad.autograd.graph import Duties, Variable
 from minigrad.device import backend_for, device
@@ -224,20 +223,6 @@ class Tensor(Variable):
         for key in [key for key in where.hooks if key < 0]:  # what retains the gradient comes last
             where.hooks[key] = where.hooks.pop(key)
         return handle
-
-    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
-        """Call `hook(tensor)` on this leaf after backward() has added to its `.grad`.
-
-        Raises:
-            GraphError: if it is no leaf, or wants no gradient.
-        """
-        if not self.tracked:
-            raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
-        if self.node is not None:
-            raise GraphError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-        if self.hooks is None:
-            self.hooks = {}
-        return RemovableHandle(self.hooks, AfterAccumulating(hook))
 
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that is no leaf, as its hooks leave it."""

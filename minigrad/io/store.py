@@ -16,7 +16,7 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.device import backend_for, device
 from minigrad.errors import CheckpointError
-from minigrad.io import safetensors
+from minigrad.io import modules, safetensors
 from minigrad.size import Size
 from minigrad.tensor import Tensor, make
 
@@ -27,7 +27,8 @@ _PLAIN = (str, bool, int, type(None))
 def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: Any = None) -> None:
     """Write tensors, and numbers, texts, lists, tuples and dicts of them, to a file: wholly or not at all.
 
-    `f` is a path or a file object. Nothing is pickled, so modules and other objects cannot be saved: save their state_dict().
+    `f` is a path or a file object. Nothing is pickled: of a module the name of its class and its attributes are written, other
+    objects cannot be saved. Prefer state_dict(), which outlives changes of the class.
 
     Raises:
         TypeError: if there is something else among the values; the message says where.
@@ -60,6 +61,8 @@ def _described(value: Any, path: str, arrays: dict[str, Any], seen: dict[int, st
         extra: dict[str, Any] = {"tensor": name}
         if value.tracked:
             extra["requires_grad"] = True
+        if value.is_parameter:
+            extra["parameter"] = True
         if value.is_cuda:
             extra["device"] = str(value.device)
         return extra
@@ -82,7 +85,10 @@ def _described(value: Any, path: str, arrays: dict[str, Any], seen: dict[int, st
     if isinstance(value, (list, tuple, set, frozenset)):
         kind = "list" if isinstance(value, list) else "tuple" if isinstance(value, tuple) else "set"
         return {kind: [_described(v, f"{below}{i}", arrays, seen) for i, v in enumerate(value)]}
-    return _described_other(value, path, arrays)
+    named = modules.name_of(value)
+    if named is not None and "module" in named:
+        named["module"].append(_described(value.__dict__, path, arrays, seen))
+    return _described_other(value, path, arrays) if named is None else named
 
 
 def _described_other(value: Any, path: str, arrays: dict[str, Any]) -> Any:
@@ -118,7 +124,9 @@ def load(
 ) -> Any:
     """Read what `save` has written, any safetensors file, or the tensors of a PyTorch .pt file.
 
-    Nothing in a file is ever executed, whatever `weights_only` says. map_location: a device, a dict of devices, or None.
+    Nothing in a file is ever executed, whatever `weights_only` says. With `weights_only=False` a whole module that `save` has
+    written is rebuilt if its class is defined here. map_location: a device, a dict of devices, a function of (tensor, device's
+    name) that returns the tensor where it is wanted, or None.
 
     Raises:
         CheckpointError: if the file is damaged, is none, or holds more than tensors and plain values.
@@ -141,13 +149,18 @@ def load(
         return {name: _placed(array, "cpu", map_location) for name, array in arrays.items()}
     tensors: dict[Any, Tensor] = {}
 
-    def tensor(name: Any, where: Any) -> Tensor:
-        if (name, where) not in tensors:
-            tensors[name, where] = _placed(arrays[name], where, map_location)
-        return tensors[name, where]
+    def tensor(name: Any, where: Any, parameter: bool) -> Tensor:
+        key = name, where, parameter
+        if key not in tensors:
+            tensors[key] = _placed(arrays[name], where, map_location)
+            if parameter:
+                from minigrad.nn import Parameter
+
+                tensors[key] = Parameter(tensors[key], False)
+        return tensors[key]
 
     try:
-        return _rebuilt(json.loads(metadata[STRUCTURE]), tensor, arrays)
+        return _rebuilt(json.loads(metadata[STRUCTURE]), tensor, arrays, weights_only is False)
     except CheckpointError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, RuntimeError) as error:
@@ -156,7 +169,9 @@ def load(
 
 def _placed(array: Any, where: Any, map_location: Any) -> Tensor:
     if callable(map_location) and not isinstance(map_location, (str, device)):
-        raise TypeError("load(): map_location must be a device, a dict of devices or None: functions are not supported")
+        there = make(backend_for(device(where) if str(where) == "cpu" else "cpu").from_numpy(array))
+        wanted = map_location(there, str(where))
+        return there if wanted is None else wanted
     if isinstance(map_location, dict):
         where = map_location.get(str(where), where)
     elif map_location is not None:
@@ -164,7 +179,7 @@ def _placed(array: Any, where: Any, map_location: Any) -> Tensor:
     return make(backend_for(device(where)).from_numpy(array))
 
 
-def _rebuilt(value: Any, tensor: Any, arrays: dict[str, Any]) -> Any:
+def _rebuilt(value: Any, tensor: Any, arrays: dict[str, Any], whole: bool) -> Any:
     """The value that a description stands for."""
     if not isinstance(value, dict):
         if isinstance(value, list):
@@ -172,10 +187,10 @@ def _rebuilt(value: Any, tensor: Any, arrays: dict[str, Any]) -> Any:
         return value
 
     def again(v: Any) -> Any:
-        return _rebuilt(v, tensor, arrays)
+        return _rebuilt(v, tensor, arrays, whole)
 
     if "tensor" in value:
-        t = tensor(value["tensor"], value.get("device", "cpu"))
+        t = tensor(value["tensor"], value.get("device", "cpu"), bool(value.get("parameter")))
         return t.requires_grad_() if value.get("requires_grad") and not t.requires_grad else t
     ((kind, content),) = value.items()
     if kind == "dict":
@@ -185,6 +200,17 @@ def _rebuilt(value: Any, tensor: Any, arrays: dict[str, Any]) -> Any:
         return OrderedDict(pairs) if kind == "ordered" else dict(pairs)
     if kind in ("list", "tuple", "set"):
         return {"list": list, "tuple": tuple, "set": set}[kind](again(v) for v in content)
+    if kind in ("module", "function"):
+        if not whole:
+            raise CheckpointError(
+                f"the file holds more than tensors and plain values, a {kind} {'.'.join(content[:2])}: weights_only=False "
+                "rebuilds it, if its class is defined here"
+            )
+        return (
+            modules.function_from(content)
+            if kind == "function"
+            else modules.module_from(content[:2], again(content[2]))
+        )
     return _SIMPLE[kind](content) if kind != "array" else arrays[content]
 
 

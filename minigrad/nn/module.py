@@ -328,6 +328,8 @@ class Module(Hooked, Stateful):
                 where = arg
             elif isinstance(arg, dtypes.dtype):
                 kind = arg
+        if str(where) == "meta":  # a module without data, in PyTorch; here it keeps them
+            where = None
         if kind is not None and not (kind.is_floating_point or kind.is_complex):
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
         return self._apply(lambda t: t.to(device=where, dtype=kind if t.is_floating_point() else None))

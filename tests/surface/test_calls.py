@@ -156,3 +156,31 @@ def test_the_identity_grid_falls_on_pytorchs_side_of_each_pixel(dtype, size, ali
         found.append((grid.tolist(), grid.grad.reshape(-1).tolist()))
     assert found[0][0] == found[1][0]
     assert found[0][1] == pytest.approx(found[1][1], abs=0.01)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's own, where it loads what it decomposes by
+@pytest.mark.parametrize("library", [pytorch, minigrad])
+def test_forward_mode(library):
+    import importlib
+
+    fw = importlib.import_module(f"{library.__name__}.autograd.forward_ad")
+    library.manual_seed(0)
+    x, t, other = library.randn(3, 3), library.randn(3, 3), library.randn(3, 3)
+    model = library.nn.Linear(3, 2)
+    with fw.dual_level():
+        dual = fw.make_dual(x, t)
+        assert fw.unpack_dual(dual).tangent is t and fw.unpack_dual(other).tangent is None
+        result = fw.unpack_dual((dual * dual + other).sin())
+        expected = 2 * x * (x * x + other).cos() * t
+        assert library.allclose(result.tangent, expected, atol=1e-6)
+        weight = fw.make_dual(model.weight, library.ones(2, 3))
+        out = library.func.functional_call(model, {"weight": weight, "bias": model.bias}, other)
+        tangent = fw.unpack_dual(out).tangent
+        assert library.allclose(tangent, other.sum(1, keepdim=True).expand(3, 2), atol=1e-6)
+        with pytest.raises(RuntimeError, match="a different size than that of the original Tensor"):
+            fw.make_dual(x, library.zeros(2))
+        with pytest.raises(RuntimeError, match="Nested forward mode"), fw.dual_level():
+            pass
+    assert fw.unpack_dual(dual).tangent is None
+    with pytest.raises(RuntimeError, match="no level exists"):
+        fw.make_dual(x, t)
