@@ -116,7 +116,7 @@ from minigrad.ops.elementwise import (
     sqrt,
     tan,
 )  # fmt: skip
-from minigrad.ops.extreme import amax, amin, argmax, argmin, logsumexp, max, min, norm
+from minigrad.ops.extreme import amax, amin, argmax, argmin, logsumexp, max, min
 from minigrad.ops.fused import conv2d, fusion, max_pool2d, relu, set_fusion
 from minigrad.ops.index import (
     gather,
@@ -230,7 +230,6 @@ _LAZY = (
     "models",
     "nn",
     "optim",
-    "sparse",
     "sparse",
     "special",
     "testing",

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from minigrad.ops import linalg as _linalg
+from minigrad.ops.householder import householder_product
 from minigrad.ops.inverse import LinAlgError, inv, solve
 from minigrad.ops.linalg import (
     cholesky,
@@ -59,15 +60,16 @@ def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
 
 
 for _rule, _names in (
-    ("same", "cholesky cross det eigvalsh inv matmul matrix_norm matrix_power multi_dot norm qr solve solve_triangular svdvals "
-     "vecdot vector_norm"),
-    ("cast", "matrix_rank pinv"),
+    ("same", "cholesky cross det eigvalsh inv matmul matrix_norm matrix_power multi_dot norm qr solve "
+     "solve_triangular svdvals vecdot vector_norm"),
+    ("cast", "householder_product matrix_rank pinv"),
 ):  # fmt: skip
     for _name in _names.split():
         globals()[_name] = _renamed(_with_out(_name, globals()[_name], _rule, __name__))
 
 __all__ = [
-    "LeastSquares", "LinAlgError", "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq", "matmul",
+    "LeastSquares", "LinAlgError", "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "householder_product", "inv", "lstsq",
+    "matmul",
     "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
     "solve_triangular", "svd", "svdvals", "vander", "vecdot", "vector_norm",
 ]  # fmt: skip

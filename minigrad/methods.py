@@ -39,7 +39,7 @@ METHODS = {
     fused: "relu",
     reduce: "sum mean var std any all count_nonzero",
     scan: "prod cumsum cumprod",
-    extreme: "max min amax amin argmax argmin logsumexp norm",
+    extreme: "max min amax amin argmax argmin logsumexp",
     shape: "reshape view flatten unflatten permute transpose t movedim squeeze unsqueeze expand broadcast_to sum_to_size "
     "narrow flip roll clone contiguous",
     join: "split chunk unbind repeat tile",
@@ -84,7 +84,8 @@ def hang_on(cls: Any) -> None:
         setattr(cls, f"__r{sign}__", _calling(name, True))
     for name in ("view_as", "reshape_as", "expand_as"):
         setattr(cls, name, checked(getattr(cls, name)))
-    cls.where = _where
+    cls.where, cls.polygamma = _where, _polygamma
+    cls.polygamma_ = inplace.inplace("polygamma_", _polygamma)
     surface.hang_on(cls)
 
 
@@ -115,6 +116,11 @@ def _calling(name: str, swapped: bool = False) -> Any:
 
     method.__name__ = name
     return method
+
+
+def _polygamma(self: Any, n: int) -> Any:
+    """The n-th derivative of digamma."""
+    return surface.operation("polygamma")(n, self)
 
 
 def _where(self: Any, condition: Any, other: Any) -> Any:

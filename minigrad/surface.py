@@ -69,7 +69,7 @@ TABLE: dict[str, dict[str, str]] = {
         "m": "ndimension new pin_memory register_post_accumulate_grad_hook share_memory_",
         "p": "is_cpu is_quantized is_sparse itemsize mH nbytes",
         "f": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor ShortTensor "
-        "are_deterministic_algorithms_enabled broadcast_shapes compile get_default_device get_float32_matmul_precision "
+        "are_deterministic_algorithms_enabled asarray broadcast_shapes compile get_default_device get_float32_matmul_precision "
         "get_num_interop_threads is_complex result_type set_flush_denormal set_num_interop_threads set_warn_always "
         "scalar_tensor set_default_device set_default_tensor_type set_float32_matmul_precision typename unravel_index "
         "use_deterministic_algorithms vmap",

@@ -184,17 +184,12 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    """The p-norm along dimensions: (sum |x|**p) ** (1/p); "fro" is 2, inf the largest, 0 counts what is not 0.
-
-    "nuc" is the sum of a matrix's singular values.
-    """
+    """The p-norm along dimensions: (sum |x|**p) ** (1/p); "fro" is 2, inf the largest, 0 counts what is not 0."""
     if dtype is not None:
         input = cast(input, dtypes.as_numpy(dtype, "norm"))
     if input.array.dtype.kind in "iub":
         raise DtypeError(f"norm(): Expected a floating point or complex tensor as input. Got {dtypes.of(input.array)}")
     axes = normal_axes("norm", dim, input.array.ndim)
-    if p == "nuc":
-        return _nuclear(input, axes, keepdim)
     if isinstance(p, str) and p != "fro":
         raise ShapeError(f"norm(): p must be a number, 'fro', 'nuc' or inf, but got {p!r}")
     p = 2.0 if p == "fro" or p is None else float(p)
@@ -209,15 +204,13 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
         return Sum(axes, keepdim).apply(sign(size))
     if p == 1:
         return Sum(axes, keepdim).apply(size)
-    return pow(Sum(axes, keepdim).apply(pow(size, p)), 1 / p)
-
-
-def _nuclear(input: Tensor, axes: Axes, keepdim: bool) -> Tensor:
-    from minigrad.ops import linalg  # heavy, and seldom used
-
-    if len(axes) != 2:
-        raise ShapeError(f"norm(): the nuclear norm is that of matrices: expected two dimensions, but got {tuple(axes)}")
-    return linalg.matrix_norm(input, "nuc", axes, keepdim)
+    if p < 0:
+        return pow(Sum(axes, keepdim).apply(pow(size, p)), 1 / p)
+    # Where elements or whole sums are 0, 1 stands in for them: their slope is 0, not 0 * inf.
+    zero = eq(size, 0)
+    total = Sum(axes, keepdim).apply(where(zero, 0.0, pow(where(zero, 1.0, size), p)))
+    nothing = eq(total, 0)
+    return where(nothing, 0.0, pow(where(nothing, 1.0, total), 1 / p))
 
 
 class Norm2(Unary):
