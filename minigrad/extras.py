@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.autograd.engine import AfterAccumulating
-from minigrad.creation import empty, tensor
+from minigrad.creation import as_tensor, empty, tensor
 from minigrad.errors import DtypeError, GraphError, ShapeError
 from minigrad.func import vmap as vmap
 from minigrad.handles import RemovableHandle
@@ -59,6 +59,15 @@ HalfTensor = _typed(dtypes.float16, "HalfTensor")
 IntTensor = _typed(dtypes.int32, "IntTensor")
 LongTensor = _typed(dtypes.int64, "LongTensor")
 ShortTensor = _typed(dtypes.int16, "ShortTensor")
+
+
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of anything: on the same memory where that can be, unless a copy is asked for."""
+    made = as_tensor(obj, dtype=dtype, device=device).detach()
+    made = made.clone() if copy else made
+    return made.requires_grad_() if requires_grad else made
 
 
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
