@@ -103,7 +103,7 @@ def tensor_repr(t: Any) -> str:
         suffixes.append(f"dtype={kind}")
     body = _body(array, len("tensor("))
     if t.node is not None:
-        suffixes.append(f"grad_fn=<{t.node.name}Backward0>")
+        suffixes.append(f"grad_fn=<{t.node.title}>")
     elif t.tracked:
         suffixes.append("requires_grad=True")
     return prefix + _joined("tensor(" + body, suffixes)

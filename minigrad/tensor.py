@@ -26,6 +26,7 @@ from minigrad.ops import (
     shape,
 )  # fmt: skip
 from minigrad.ops.base import Unary, cast, normal_axis, wrap
+from minigrad.ops.titles import shown
 from minigrad.registry import backend_of
 from minigrad.size import Size
 
@@ -437,7 +438,7 @@ class Tensor(Variable):
         return self
 
     def __rsub__(self, other: Any) -> Tensor:
-        return arithmetic.sub(other, self)
+        return shown(arithmetic.sub(other, self), "RsubBackward1")
 
     def __rtruediv__(self, other: Any) -> Tensor:
         return arithmetic.div(other, self)

@@ -47,6 +47,11 @@ class Context(Op):
         return self.function.__name__
 
     @property
+    def title(self) -> str:
+        """As PyTorch's, without a number."""
+        return f"{self.name}Backward"
+
+    @property
     def needs_input_grad(self) -> tuple[bool, ...]:
         """Per argument of forward, whether it wants a gradient."""
         return self.needs

@@ -132,13 +132,14 @@ class Op:
     `self.output()` is the result, if `keeps_output`; `self.saved` is anything else, freed with the graph.
     """
 
-    __slots__ = ("edges", "hooks", "inputs", "memory", "needs", "order", "saved", "shapes", "where")
+    __slots__ = ("edges", "hooks", "inputs", "memory", "needs", "order", "saved", "shapes", "shown", "where")
 
     keeps: ClassVar[bool] = True  # backward reads the inputs
     keeps_output: ClassVar[bool] = False  # backward reads the output
     fresh: ClassVar[bool] = True  # backward's results are new arrays, or the incoming gradient itself
     outputs: ClassVar[int] = 1
     torch_name: ClassVar[str] = ""
+    titles: ClassVar[dict[str, Any]] = {}  # by name: what a graph shows, or a function of the op that says it
 
     inputs: Any  # Variables and plain numbers; None once freed
     edges: tuple[Any, ...]  # per input: the node that made it, the leaf itself, or None
@@ -162,6 +163,12 @@ class Op:
     def name(self) -> str:
         """What messages call this op: PyTorch's name for it where that is another."""
         return self.torch_name or type(self).__name__
+
+    @property
+    def title(self) -> str:
+        """What is shown of this op as a tensor's grad_fn."""
+        title = getattr(self, "shown", None) or self.titles.get(self.name, f"{self.name}Backward0")
+        return title if isinstance(title, str) else str(title(self))
 
     def record(self, inputs: tuple[Any, ...], results: tuple[Variable, ...]) -> None:
         """Put this op into the graph between its inputs and results.
@@ -229,7 +236,7 @@ class Op:
             self.saved = None
 
     def __repr__(self) -> str:
-        return f"<{self.name}Backward0 object at {id(self):#x}>"
+        return f"<{self.title} object at {id(self):#x}>"
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
@@ -289,6 +296,11 @@ class Port:
     def name(self) -> str:
         """The op's name."""
         return self.op.name
+
+    @property
+    def title(self) -> str:
+        """As the op's."""
+        return self.op.title
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:

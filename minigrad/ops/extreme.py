@@ -26,6 +26,7 @@ from minigrad.ops.logic import eq, sign, where
 from minigrad.ops.power import absolute, pow
 from minigrad.ops.reduce import Axes, Sum, keep_dims, sum
 from minigrad.ops.shape import unsqueeze
+from minigrad.ops.titles import shown
 from minigrad.return_types import KINDS
 
 
@@ -142,7 +143,7 @@ def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     axes = normal_axes("amax", dim, input.array.ndim)
     for axis in axes:
         _dim_with_elements("amax", input, axis)
-    return ExtremeAll(True, axes, keepdim).apply(input)
+    return shown(ExtremeAll(True, axes, keepdim).apply(input), "AmaxBackward0")
 
 
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
@@ -150,7 +151,7 @@ def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     axes = normal_axes("amin", dim, input.array.ndim)
     for axis in axes:
         _dim_with_elements("amin", input, axis)
-    return ExtremeAll(False, axes, keepdim).apply(input)
+    return shown(ExtremeAll(False, axes, keepdim).apply(input), "AminBackward0")
 
 
 def _arg(op: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:

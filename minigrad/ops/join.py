@@ -9,6 +9,7 @@ from minigrad import dtypes
 from minigrad.errors import ShapeError
 from minigrad.ops.base import Array, Grads, Nary, Tensor, Variable, backend_of, cast, normal_axis
 from minigrad.ops.shape import Slice, expand, narrow, reshape, shape_of, unsqueeze
+from minigrad.ops.titles import shown
 
 
 class Cat(Nary):
@@ -59,6 +60,12 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return Cat(axis).apply(*[cast(v, wanted) for v in kept])
 
 
+class Unbind(Slice):
+    """Slice under the name that a graph shows."""
+
+    __slots__ = ()
+
+
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new dimension."""
     tensors = list(tensors)
@@ -71,7 +78,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(v.array.shape)} at entry {i}"
             )
     axis = normal_axis("stack", dim, len(first) + 1)
-    return cat([unsqueeze(v, axis) for v in tensors], axis)
+    return shown(cat([unsqueeze(v, axis) for v in tensors], axis), "StackBackward0")
 
 
 def split(
@@ -95,7 +102,8 @@ def split(
                 f"but got split_sizes={sizes}"
             )
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return tuple(narrow(tensor, axis, start, size) for start, size in zip(starts, sizes, strict=True))
+    parts = [narrow(tensor, axis, start, size) for start, size in zip(starts, sizes, strict=True)]
+    return tuple(shown(part, "SplitBackward0") for part in parts)
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -109,7 +117,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along a dimension, without it."""
     axis = normal_axis("unbind", dim, input.array.ndim)
-    return tuple(Slice((*(slice(None),) * axis, i, ...)).apply(input) for i in range(input.array.shape[axis]))
+    return tuple(Unbind((*(slice(None),) * axis, i, ...)).apply(input) for i in range(input.array.shape[axis]))
 
 
 def repeat(input: Tensor, *sizes: Any, repeats: Any = None) -> Tensor:
@@ -124,7 +132,7 @@ def repeat(input: Tensor, *sizes: Any, repeats: Any = None) -> Tensor:
     paired = [n for m, s in zip(times, shape, strict=True) for n in (1, s)]
     wanted = [n for m, s in zip(times, shape, strict=True) for n in (m, s)]
     final = tuple(m * s for m, s in zip(times, shape, strict=True))
-    return reshape(expand(reshape(input, paired), wanted), final)
+    return shown(reshape(expand(reshape(input, paired), wanted), final), "RepeatBackward0")
 
 
 def tile(input: Tensor, *sizes: Any, dims: Any = None) -> Tensor:

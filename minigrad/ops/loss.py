@@ -12,11 +12,12 @@ from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.activation import log_softmax, softmax
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Variable, as_array, backend_of, not_tensor, wrap
+from minigrad.ops.base import Array, Grads, Nary, Tensor, Variable, as_array, backend_of, low_type, not_tensor, wrap
 from minigrad.ops.index import GatherAlong, gather
 from minigrad.ops.logic import where
 from minigrad.ops.reduce import Spread, mean, sum
-from minigrad.ops.shape import permute, reshape, unsqueeze
+from minigrad.ops.shape import expand, permute, reshape, unsqueeze
+from minigrad.ops.titles import shown
 
 
 class CrossEntropy(Nary):
@@ -43,6 +44,38 @@ class CrossEntropy(Nary):
             return gradient.apply(spread.apply(gy) if self.average else gy, self.inputs[0])
         each = spread.forward(gy.array) if self.average else gy.array  # nobody will differentiate this
         return wrap(gradient.forward(each, self.inputs[0].array))
+
+
+class MeanCrossEntropy(Nary):
+    """The mean over the targets that count, in one kernel, where the backend has one: x (N, C), target (N,) -> ()"""
+
+    __slots__ = ("found", "ignored")
+    precision = "full"
+
+    def __init__(self, found: Any, ignored: int) -> None:
+        self.found, self.ignored = found, ignored
+
+    @classmethod
+    def on_device(cls, x: Tensor, target: Array, ignored: int) -> Tensor | None:
+        """The loss; None where the backend has no such kernel, or not for so many."""
+        backend: Any = backend_of(x.array)
+        if low_type(x) is not None or not hasattr(backend, "cross_entropy_mean"):
+            return None
+        found = backend.cross_entropy_mean(x.array, target, ignored)
+        return None if found is None else cls(found, ignored).apply(x)
+
+    def forward(self, x: Array) -> Array:
+        y, self.saved = self.found
+        self.found = None
+        return y
+
+    def backward(self, gy: Tensor) -> Grads:
+        p, target, count = self.saved
+        if not is_grad_enabled():
+            backend: Any = backend_of(p)
+            return wrap(backend.cross_entropy_mean_grad(gy.array, self.saved, self.ignored))
+        each = expand(div(gy, wrap(count.astype(p.dtype, copy=False))), target.shape)
+        return CrossEntropyGrad(target, p, self.ignored).apply(each, self.inputs[0])
 
 
 class CrossEntropyGrad(Nary):
@@ -114,15 +147,21 @@ def cross_entropy(
         return _with_probabilities(input, target, weight, reduction, label_smoothing)
     x, target_array, shape = _as_rows("cross_entropy", input, target)
     if weight is None and label_smoothing == 0.0 and backend_of(x.array).reports_targets:
-        losses = CrossEntropy(target_array, False, ignore_index).apply(x)
+        if reduction == "mean":
+            averaged = MeanCrossEntropy.on_device(x, target_array, ignore_index)
+            if averaged is not None:
+                return averaged
+        losses = CrossEntropy(target_array.copy(), False, ignore_index).apply(x)
         if reduction != "mean":
             return _reduced(losses, reduction, shape)
         return div(sum(losses), wrap((target_array != ignore_index).sum().astype(x.array.dtype)))
     if weight is None and label_smoothing == 0.0 and _all_count(target_array, x.array.shape[1], ignore_index):
         if reduction == "mean" and target_array.size:
-            return CrossEntropy(target_array, True).apply(x)
+            y = CrossEntropy(target_array, True).apply(x)
+            return y if input.array.ndim < 3 else shown(y, "NllLoss2DBackward0")
         losses = CrossEntropy(target_array, False).apply(x)
-        return _reduced(losses, reduction, shape)
+        title = "NllLossBackward0" if input.array.ndim < 3 else "NllLoss2DBackward0"
+        return shown(_reduced(losses, reduction, shape), title)
     log_p = log_softmax(x, 1)
     plain = nll_rows(log_p, target_array, weight, ignore_index)
     losses, weights = plain
@@ -166,7 +205,8 @@ def nll_loss(
     check_reduction("nll_loss", reduction)
     x, target_array, shape = _as_rows("nll_loss", input, target)
     losses, weights = nll_rows(x, target_array, weight, ignore_index)
-    return div(sum(losses), sum(weights)) if reduction == "mean" else _reduced(losses, reduction, shape)
+    y = div(sum(losses), sum(weights)) if reduction == "mean" else _reduced(losses, reduction, shape)
+    return shown(y, "NllLossBackward0" if input.array.ndim < 3 else "NllLoss2DBackward0")
 
 
 def nll_rows(log_p: Tensor, target: Array, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Tensor]:
@@ -203,7 +243,8 @@ def _as_rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array, tup
     if x.ndim > 2:
         c = x.shape[1]
         input = reshape(permute(input, (0, *range(2, x.ndim), 1)), (t.size, c))
-    return input, t.reshape(-1).astype(np.int64), t.shape
+    # A device's loss keeps a copy of its own: one launch less.
+    return input, t.reshape(-1).astype(np.int64, copy=not backend_of(t).reports_targets), t.shape
 
 
 def _all_count(target: Array, classes: int, ignore_index: int) -> bool:
@@ -252,10 +293,23 @@ def _reduced(losses: Tensor, reduction: str, shape: tuple[int, ...]) -> Tensor:
     return sum(losses) if reduction == "sum" else mean(losses)
 
 
+# What a graph shows of losses that are one op in PyTorch and several here.
+_TITLES = {
+    "binary_cross_entropy": "BinaryCrossEntropyBackward0",
+    "binary_cross_entropy_with_logits": "BinaryCrossEntropyWithLogitsBackward0",
+    "huber_loss": "HuberLossBackward0",
+    "mse_loss": "MseLossBackward0",
+    "multi_margin_loss": "MultiMarginLossBackward0",
+    "multilabel_margin_loss": "MultilabelMarginLossBackward0",
+    "smooth_l1_loss": "SmoothL1LossBackward0",
+}
+
+
 def reduced(op: str, losses: Tensor, reduction: str) -> Tensor:
     """The mean, the sum, or the losses themselves."""
     check_reduction(op, reduction)
-    return _reduced(losses, reduction, losses.array.shape)
+    y = _reduced(losses, reduction, losses.array.shape)
+    return shown(y, _TITLES[op]) if op in _TITLES else y
 
 
 def mse_loss(

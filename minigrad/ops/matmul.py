@@ -12,15 +12,16 @@ from minigrad.ops.arithmetic import add, mul
 from minigrad.ops.base import (
     Array,
     Grads,
-    Mixed,
     Nary,
     Tensor,
     Unary,
     Variable,
     View,
     backend_of,
+    cast,
     check_same_dtype,
     device_error,
+    low_type,
     normal_axis,
     not_tensor,
     wrap,
@@ -28,6 +29,7 @@ from minigrad.ops.base import (
 from minigrad.ops.logic import where
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import permute, reshape, squeeze, sum_to_size, transpose, unsqueeze
+from minigrad.ops.titles import shown
 
 
 class MatMul(Nary):
@@ -87,7 +89,7 @@ def _checked(op: str, a: Tensor, b: Tensor) -> None:
         raise device_error(a.array, b.array)
     if a.array.dtype.kind == "b" and a.array.size and b.array.size:
         raise DtypeError(f'{op}(): "{op}" not implemented for bool')
-    if a.array.dtype != b.array.dtype and Mixed.low is None:
+    if a.array.dtype != b.array.dtype and low_type(a) is None:
         raise DtypeError(
             f"{op}(): expected mat1 and mat2 to have the same dtype, but got: {dtypes.of(a.array)} != {dtypes.of(b.array)}"
         )
@@ -165,21 +167,21 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
             f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
         )
     _checked("bmm", input, mat2)
-    return _product(input, mat2)
+    return shown(_product(input, mat2), "BmmBackward0")
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """(M, K) @ (K,) -> (M,)"""
     _of_rank("mv", 2, input=input)
     _of_rank("mv", 1, vec=vec)
-    return matmul(input, vec)
+    return shown(matmul(input, vec), "MvBackward0")
 
 
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """(K,) . (K,) -> ()"""
     if input.array.ndim != 1 or tensor.array.ndim != 1:
         raise ShapeError(f"1D tensors expected, but got {input.array.ndim}D and {tensor.array.ndim}D tensors")
-    return matmul(input, tensor)
+    return shown(matmul(input, tensor), "DotBackward0")
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
@@ -212,6 +214,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1] if x.ndim else 1} and {w.shape[1]}x{w.shape[0]})"
         )
     if bias is not None:
+        if not isinstance(bias, Variable):
+            raise TypeError(f"linear(): argument 'bias' (position 3) must be Tensor, not {type(bias).__name__}")
         if bias.array.dtype is not w.dtype:
             check_same_dtype("linear", ("weight", "bias"), w, bias.array)
         if bias.array.shape != (w.shape[0],):
@@ -225,8 +229,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def scaled(op: str, beta: Any, input: Tensor, alpha: Any, product: Tensor) -> Tensor:
     """beta * input + alpha * product; without the input where beta is 0, so that its NaNs do not count."""
     if input.array.dtype.kind in "iub":  # the factors have the tensors' type, too
+        if input.array.dtype.kind == "b" and op != "addr" and not {beta, alpha} <= {0, 1}:
+            raise DtypeError(f"{op}(): beta={beta} and alpha={alpha} cannot be cast to the desired output type bool")
         beta, alpha = (int(beta), int(alpha)) if input.array.dtype.kind != "b" else (bool(beta), bool(alpha))
-    if input.array.dtype != product.array.dtype and Mixed.low is None:
+    if input.array.dtype != product.array.dtype and op != "addr" and low_type(input) is None:
         raise DtypeError(
             f"{op}(): input tensors must have the same dtype, but got {dtypes.of(input.array)} and {dtypes.of(product.array)}"
         )
@@ -242,12 +248,12 @@ def scaled(op: str, beta: Any, input: Tensor, alpha: Any, product: Tensor) -> Te
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)"""
-    return scaled("addmm", beta, input, alpha, mm(mat1, mat2))
+    return shown(scaled("addmm", beta, input, alpha, mm(mat1, mat2)), "AddmmBackward0")
 
 
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * bmm(batch1, batch2)"""
-    return scaled("baddbmm", beta, input, alpha, bmm(batch1, batch2))
+    return shown(scaled("baddbmm", beta, input, alpha, bmm(batch1, batch2)), "BaddbmmBackward0")
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
@@ -266,7 +272,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     for i, j in zip(over_a, over_b, strict=True):
         right[j] = left[i]
     out = [c for i, c in enumerate(left) if i not in over_a] + [c for j, c in enumerate(right) if j not in over_b]
-    return einsum(f"{''.join(left)},{''.join(right)}->{''.join(out)}", a, b)
+    return cast(einsum(f"{''.join(left)},{''.join(right)}->{''.join(out)}", a, b), a.array.dtype)
 
 
 class Diagonal(View):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigrad import dtypes
 from minigrad.errors import ShapeError
 from minigrad.ops.arithmetic import add
 from minigrad.ops.base import Tensor, check_same_dtype
 from minigrad.ops.conv import Conv2dInputGrad, Conv2dWeightGrad, conv2d
 from minigrad.ops.shape import Pad, Slice, permute, reshape, unsqueeze
 from minigrad.ops.shape import pad as constant_pad
+from minigrad.ops.titles import shown
 from minigrad.window import conv_window, pair
 
 
@@ -68,7 +70,8 @@ def conv1d(
     x = unsqueeze(input if batched else unsqueeze(input, 0), 2)  # (N, C, 1, L)
     y = conv2d(x, unsqueeze(weight, 2), bias, (1, step), sides, (1, gap), groups)
     shape = y.array.shape
-    return reshape(y, (shape[0], shape[1], shape[3]) if batched else (shape[1], shape[3]))
+    y = reshape(y, (shape[0], shape[1], shape[3]) if batched else (shape[1], shape[3]))
+    return shown(y, "ConvolutionBackward0")
 
 
 def conv3d(
@@ -123,7 +126,7 @@ def conv3d(
         y = part if y is None else add(y, part)
     assert y is not None
     _, f, oh, ow = y.array.shape
-    return permute(reshape(y, (n, od, f, oh, ow)), (0, 2, 1, 3, 4))
+    return shown(permute(reshape(y, (n, od, f, oh, ow)), (0, 2, 1, 3, 4)), "ConvolutionBackward0")
 
 
 def conv_transpose2d(
@@ -194,7 +197,7 @@ def conv_transpose2d(
         y = Conv2dInputGrad(bare, groups, (x.shape[0], features, *whole)).apply(input, weight)
         (ph, pw), (eh, ew) = sides, extra
         y = constant_pad(y, (-pw, ew - pw, -ph, eh - ph))
-    return y if bias is None else add(y, reshape(bias, (1, -1, 1, 1)))
+    return y if bias is None else shown(add(y, reshape(bias, (1, -1, 1, 1))), "ConvolutionBackward0")
 
 
 def conv_transpose1d(
@@ -219,7 +222,8 @@ def conv_transpose1d(
     x = unsqueeze(input if batched else unsqueeze(input, 0), 2)
     y = conv_transpose2d(x, unsqueeze(weight, 2), bias, (1, step), (0, side), (0, extra), groups, (1, gap))
     shape = y.array.shape
-    return reshape(y, (shape[0], shape[1], shape[3]) if batched else (shape[1], shape[3]))
+    y = reshape(y, (shape[0], shape[1], shape[3]) if batched else (shape[1], shape[3]))
+    return shown(y, "ConvolutionBackward0")
 
 
 def conv_transpose3d(
@@ -247,6 +251,17 @@ def conv_transpose3d(
     dd, *gaps = numbers(op, "dilation", dilation, 3)
     pd, *sides = numbers(op, "padding", padding, 3)
     ed, *extra = numbers(op, "output_padding", output_padding, 3)
+    if ed >= max(sd, dd):
+        raise ShapeError(
+            f"{op}(): output padding must be smaller than either stride or dilation, but got output_padding="
+            f"{(ed, *extra)}, stride={(sd, *steps)} and dilation={(dd, *gaps)}"
+        )
+    outputs = weight.array.shape[1] * groups
+    if bias is not None and (bias.array.shape != (outputs,) or bias.array.dtype != weight.array.dtype):
+        raise ShapeError(
+            f"{op}(): expected bias to be 1-dimensional with {outputs} elements of {dtypes.of(weight.array)}, but got bias of size "
+            f"{list(bias.array.shape)} and {dtypes.of(bias.array)}"
+        )
     n, c, d, h, w = input.array.shape
     kd = weight.array.shape[2]
     planes = reshape(permute(input, (0, 2, 1, 3, 4)), (n * d, c, h, w))
@@ -265,7 +280,7 @@ def conv_transpose3d(
     if full - 2 * pd < 1:
         raise ShapeError(f"{op}(): Calculated output depth: {full - 2 * pd}. Output size is too small")
     y = permute(Pad(((0, 0), (-pd, -pd), (0, 0), (0, 0), (0, 0)), 0).apply(y), (0, 2, 1, 3, 4))
-    return y if bias is None else add(y, reshape(bias, (1, -1, 1, 1, 1)))
+    return y if bias is None else shown(add(y, reshape(bias, (1, -1, 1, 1, 1))), "ConvolutionBackward0")
 
 
 def conv2d_input(

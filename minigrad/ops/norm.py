@@ -12,6 +12,7 @@ from minigrad.ops.base import Array, Grads, Nary, Tensor, backend_of, cast, wrap
 from minigrad.ops.power import pow
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import reshape
+from minigrad.ops.titles import shown
 
 
 class BatchNorm2d(Nary):
@@ -97,10 +98,10 @@ def batch_norm(
         if training and running_mean is not None and running_var is not None:
             _move(running_mean, op.mean, momentum)
             _move(running_var, op.var * (count / max(count - 1, 1)), momentum)
-        return reshape(y, shape)
+        return shown(reshape(y, shape), "NativeBatchNormBackward0")
     scale = mul(w, pow(add(running_var, eps), -0.5))
     shift = sub(b, mul(running_mean, scale))
-    return add(mul(input, reshape(scale, column)), reshape(shift, column))
+    return shown(add(mul(input, reshape(scale, column)), reshape(shift, column)), "NativeBatchNormBackward0")
 
 
 def _move(running: Tensor, batch: Array, momentum: float) -> None:

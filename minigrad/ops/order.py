@@ -21,6 +21,7 @@ from minigrad.ops.logic import eq, where
 from minigrad.ops.pointwise import isnan, lerp
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import movedim, reshape, squeeze
+from minigrad.ops.titles import shown
 from minigrad.return_types import KINDS
 
 
@@ -37,7 +38,9 @@ def _places(x: Array, axis: int, descending: bool) -> Array:
 def _picked(op: str, input: Tensor, places: Array, axis: int, squeezed: bool = False) -> Any:
     """What an op found along an axis: the elements at these places, and the places."""
     values, indices = GatherAlong(places, axis).apply(input), wrap(places)
-    return KINDS[op](squeeze(values, axis), squeeze(indices, axis)) if squeezed else KINDS[op](values, indices)
+    if squeezed:
+        values, indices = squeeze(values, axis), squeeze(indices, axis)
+    return KINDS[op](shown(values, f"{op.capitalize()}Backward{int(op.endswith('median'))}"), indices)
 
 
 def _axis_of(op: str, input: Tensor, dim: Any) -> int:

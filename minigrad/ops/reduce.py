@@ -20,6 +20,7 @@ from minigrad.ops.base import (
 from minigrad.ops.elementwise import Sqrt
 from minigrad.ops.logic import eq, ne, where
 from minigrad.ops.shape import expand, reshape
+from minigrad.ops.titles import shown
 
 Axes = tuple[int, ...]
 
@@ -148,7 +149,7 @@ def var(
     axes = normal_axes("var", dim, input.array.ndim)
     centred = sub(input, mean(input, axes, True) if input.array.ndim else input)
     squares = Sum(axes, keepdim).apply(mul(centred, centred))
-    return div(squares, float(max_number(count(input, axes) - correction, 0)))
+    return shown(div(squares, float(max_number(count(input, axes) - correction, 0))), "VarBackward0")
 
 
 def max_number(a: float, b: float) -> float:
@@ -175,7 +176,7 @@ def std(
     correction: float | None = None,
 ) -> Tensor:
     """The square root of the variance."""
-    return Deviation().apply(var(input, dim, unbiased, keepdim, correction=correction))
+    return shown(Deviation().apply(var(input, dim, unbiased, keepdim, correction=correction)), "StdBackward0")
 
 
 def var_mean(

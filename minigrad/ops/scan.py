@@ -10,6 +10,7 @@ from minigrad.ops.join import stack
 from minigrad.ops.logic import eq, where
 from minigrad.ops.reduce import counted, sum
 from minigrad.ops.shape import flip, narrow, pad, reshape, unsqueeze
+from minigrad.ops.titles import shown
 
 
 class Prod(Unary):
@@ -90,7 +91,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     """The product along a dimension, or of all elements."""
     input = counted(input, dtype, "prod")
     if dim is None:
-        return Prod(0).apply(reshape(input, -1))
+        return shown(Prod(0).apply(reshape(input, -1)), "ProdBackward0")
     axis = normal_axis("prod", dim, input.array.ndim)
     if not input.array.ndim:
         return input.clone()

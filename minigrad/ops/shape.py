@@ -38,6 +38,11 @@ class Permute(View):
         return Permute(tuple(sorted(range(len(axes)), key=axes.__getitem__))).apply(gy)
 
 
+# The same ops under the names that a graph shows.
+_AS: dict[str, Any] = {n: type(n, (Reshape,), {"__slots__": ()}) for n in ("Squeeze", "SqueezeAll", "Unsqueeze")}
+_AS |= {name: type(name, (Permute,), {"__slots__": ()}) for name in ("T", "Transpose")}
+
+
 class Expand(View):
     """Repeat along dimensions of size 1, without copying."""
 
@@ -199,8 +204,7 @@ def view(input: Tensor, *sizes: Any, size: Any = None, dtype: Any = None) -> Ten
     Raises:
         ShapeError: if that takes a copy.
     """
-    if size is not None or dtype is not None:
-        sizes = (dtype if size is None else size,)
+    sizes = sizes if size is dtype is None else (dtype if size is None else size,)
     if len(sizes) == 1 and isinstance(sizes[0], dtypes.dtype):
         return View_as_dtype(sizes[0].numpy).apply(input)
     wanted = _inferred(shape_of("view", sizes), input.array.shape, input.array.size)
@@ -265,14 +269,14 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     axes = list(range(ndim))
     if axes:
         axes[a], axes[b] = axes[b], axes[a]
-    return Permute(tuple(axes)).apply(input)
+    return _AS["Transpose"](tuple(axes)).apply(input)
 
 
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; vectors stay as they are."""
     if input.array.ndim > 2:
         raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
-    return input if input.array.ndim < 2 else transpose(input, 0, 1)
+    return input if input.array.ndim < 2 else _AS["T"]((1, 0)).apply(input)
 
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
@@ -296,15 +300,15 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Without dimensions of size 1: all of them, or those named."""
     shape = input.array.shape
     axes = range(len(shape)) if dim is None else normal_axes("squeeze", dim, len(shape)) if dim != () else ()
-    drop = {i for i in axes if shape and shape[i] == 1}
-    return Reshape(tuple(n for i, n in enumerate(shape) if i not in drop)).apply(input)
+    kept = tuple(n for i, n in enumerate(shape) if i not in axes or n != 1)
+    return _AS["SqueezeAll" if dim is None else "Squeeze"](kept).apply(input)
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With one more dimension of size 1."""
     shape = input.array.shape
     axis = normal_axis("unsqueeze", dim, len(shape) + 1)
-    return Reshape((*shape[:axis], 1, *shape[axis:])).apply(input)
+    return _AS["Unsqueeze"]((*shape[:axis], 1, *shape[axis:])).apply(input)
 
 
 def expand(input: Tensor, *given: Any, size: Any = None, implicit: bool = False) -> Tensor:

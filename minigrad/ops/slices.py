@@ -12,6 +12,7 @@ from minigrad.ops.base import Tensor, Variable, backend_of, cast, fitted, normal
 from minigrad.ops.index import _index_array, _lifted, getitem, scatter_add
 from minigrad.ops.logic import where
 from minigrad.ops.shape import expand, reshape
+from minigrad.ops.titles import shown
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
@@ -23,10 +24,10 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             raise ShapeError(
                 f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.array.ndim} dimension(s)."
             )
-        return where(mask, cast(value, input.array.dtype), input)
+        return shown(where(mask, cast(value, input.array.dtype), input), "MaskedFillBackward0")
     wanted = input.array.dtype
     filled = wrap(backend_of(input.array).scalar(fitted(value, wanted), wanted))
-    return where(mask, filled, input)
+    return shown(where(mask, filled, input), "MaskedFillBackward0")
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
