@@ -18,17 +18,18 @@ from minigrad.errors import BackendError, GraphError
 from minigrad.window import Window
 
 from .cuda_capture import Captures
-from .cuda_conv import Convolution
 from .cuda_launch import NARROW, Geometry, Launcher, dense
+from .cuda_linear import LinearLayers
 from .cuda_optim import MultiTensor
 from .cuda_transfer import HOST, Transfers
 
+ONE_BLOCK = 2**15  # elements of a batch of scores that one block turns into their loss
 FEW_CELLS = 16  # of a plane: a thread sends all its gradients then
 NOBODY = -(2**63)  # the class index that is ignored where none is
 INSTALL = "pip install 'cupy-cuda13x[ctk]' (or 'cupy-cuda12x[ctk]' for an older driver)"
 
 
-class CudaBackend(MultiTensor, Convolution, Transfers, Captures, Backend):
+class CudaBackend(MultiTensor, LinearLayers, Transfers, Captures, Backend):
     """Arrays on an NVIDIA GPU."""
 
     name = "cuda"
@@ -197,18 +198,6 @@ class CudaBackend(MultiTensor, Convolution, Transfers, Captures, Backend):
         numbers = Geometry(x_shape, window), int(count_include_pad), divisor or 0
         return self._each("windows", "avg_pool_grad", gx, gy, gx, *numbers, largest=gy.size)
 
-    # ------------------------------------------------------------------ matrices
-
-    def linear(self, x: Array, w: Array, b: Array | None) -> Array:
-        """x (M, I), w (O, I), b (O,) or None -> (M, O)"""
-        y = self.matmul(x, w.T)
-        return y if b is None else self._bias(y, dense(b), relu=False)
-
-    def linear_relu(self, x: Array, w: Array, b: Array | None) -> Array:
-        """relu(linear(x, w, b))"""
-        y = self.matmul(x, w.T)
-        return self.relu(y) if b is None else self._bias(y, dense(b), relu=True)
-
     # ------------------------------------------------------------------ activations
 
     def _pointwise(self, name: str, *inputs: Array) -> Array:
@@ -298,6 +287,35 @@ class CudaBackend(MultiTensor, Convolution, Transfers, Captures, Backend):
         gx = self._new(p.shape, p)
         ignored = np.int64(NOBODY if ignore_index is None else ignore_index)
         return self._each("kernels", "cross_entropy_grad", gx, *ready, gx, ignored, p.shape[1])
+
+    def cross_entropy_mean(self, x: Array, target: Array, ignore_index: int) -> tuple[Array, tuple[Array, ...]] | None:
+        """The mean of cross_entropy's losses over the targets that count, and what its gradient needs; one launch.
+
+        x (N, C), target (N,) int64 -> (), and probabilities (N, C), targets (N,), their number (). None for a large batch, which
+        one block would take too long for.
+        """
+        rows, classes = x.shape
+        if not rows or x.size > ONE_BLOCK or x.dtype.kind != "f":
+            return None
+        x, target = dense(x), dense(target)
+        loss, p = self._new((), x), self._new(x.shape, x)
+        count = self.xp.empty((), np.float32 if x.dtype == np.float16 else x.dtype)
+        kept = self.xp.empty((rows,), np.int64)
+        ignored = np.int64(ignore_index)
+        self.launcher.grid(
+            "kernels", "cross_entropy_mean", (1,), min(rows, 32) * 32,
+            x, target, loss, p, count, kept, self._fault, ignored, classes, rows,
+            like=x, wide=False,
+        )  # fmt: skip
+        self.expect_faults()
+        return loss, (p, kept, count)
+
+    def cross_entropy_mean_grad(self, gy: Array, saved: tuple[Array, ...], ignore_index: int) -> Array:
+        """The gradient of cross_entropy_mean: gy () -> (N, C)"""
+        p, target, count = saved
+        gx = self._new(p.shape, p)
+        numbers = np.int64(ignore_index), p.shape[1]
+        return self._each("kernels", "cross_entropy_mean_grad", gx, dense(gy), count, p, target, gx, *numbers)
 
     # ------------------------------------------------------------------ sums over channels
 

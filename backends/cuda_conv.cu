@@ -10,90 +10,6 @@
 #define KW(g) (g).kw
 #endif
 
-// ---------------------------------------------------------------- the product
-
-constexpr int kDepth = 16;  // of a tile, along K
-
-// C = A @ B in tiles: a block of 256 threads makes (16*TM, 16*TN) of C, a thread TM x TN of it. What A, B and C are,
-// the problem says: left(m, k) and right(k, column), where column(n) is worked out once a thread, and store(m, place, value)
-// with place = out_column(n). The next tiles are read while the present ones are multiplied.
-template <int TM, int TN, class Problem>
-__device__ void tile_product(const Problem& problem, Index m_size, Index n_size, Index k_first, Index k_last) {
-    constexpr int BM = 16 * TM, BN = 16 * TN, kThreads = 256;
-    constexpr int VECTOR = TN % 4 == 0 ? 4 : 1;  // adjacent columns of one thread
-    // Threads next to one another read along K in A, and in B along K or along its columns, whichever is adjacent in memory.
-    constexpr int B_LOADS = kDepth * BN / kThreads, B_COLUMNS = Problem::right_along_k ? B_LOADS : 1;
-    SHARED(Sum, a_tile, [kDepth][BM + 4]);
-    SHARED(Sum, b_tile, [kDepth][BN + 4]);
-    const int t = int(threadIdx.x), tx = t % 16, ty = t / 16;
-    const Index m0 = Index(blockIdx.y) * BM, n0 = Index(blockIdx.x) * BN;
-
-    typename Problem::Column columns[B_COLUMNS];
-    for (int j = 0; j < B_COLUMNS; ++j) {
-        const Index n = n0 + (Problem::right_along_k ? ty + 16 * j : t % BN);
-        columns[j] = problem.column(n < n_size ? n : n_size - 1);
-    }
-
-    Sum a_next[TM], b_next[B_LOADS], sums[TM][TN];
-    const auto fetch = [&](Index k0) {
-#pragma unroll
-        for (int i = 0; i < TM; ++i) {
-            const Index m = m0 + ty + 16 * i, k = k0 + tx;
-            a_next[i] = m < m_size && k < k_last ? problem.left(m, k) : Sum(0);
-        }
-#pragma unroll
-        for (int j = 0; j < B_LOADS; ++j) {
-            const Index k = k0 + (Problem::right_along_k ? tx : t / BN + kThreads / BN * j);
-            b_next[j] = k < k_last ? problem.right(k, columns[Problem::right_along_k ? j : 0]) : Sum(0);
-        }
-    };
-
-#pragma unroll
-    for (int i = 0; i < TM; ++i)
-#pragma unroll
-        for (int j = 0; j < TN; ++j) sums[i][j] = Sum(0);
-
-    fetch(k_first);
-    for (Index k0 = k_first; k0 < k_last; k0 += kDepth) {
-#pragma unroll
-        for (int i = 0; i < TM; ++i) a_tile[tx][ty + 16 * i] = a_next[i];
-#pragma unroll
-        for (int j = 0; j < B_LOADS; ++j) {
-            if (Problem::right_along_k)
-                b_tile[tx][ty + 16 * j] = b_next[j];
-            else
-                b_tile[t / BN + kThreads / BN * j][t % BN] = b_next[j];
-        }
-        __syncthreads();
-        if (k0 + kDepth < k_last) fetch(k0 + kDepth);
-#pragma unroll
-        for (int k = 0; k < kDepth; ++k) {
-            Sum a[TM], b[TN];
-#pragma unroll
-            for (int i = 0; i < TM; ++i) a[i] = a_tile[k][ty * TM + i];
-#pragma unroll
-            for (int j = 0; j < TN; ++j) b[j] = b_tile[k][(j / VECTOR * 16 + tx) * VECTOR + j % VECTOR];
-#pragma unroll
-            for (int i = 0; i < TM; ++i)
-#pragma unroll
-                for (int j = 0; j < TN; ++j) sums[i][j] += a[i] * b[j];
-        }
-        __syncthreads();
-    }
-
-#pragma unroll
-    for (int j = 0; j < TN; ++j) {
-        const Index n = n0 + (j / VECTOR * 16 + tx) * VECTOR + j % VECTOR;
-        if (n >= n_size) continue;
-        const Index at = problem.out_column(n);
-#pragma unroll
-        for (int i = 0; i < TM; ++i) {
-            const Index m = m0 + ty * TM + i;
-            if (m < m_size) problem.store(m, at, sums[i][j]);
-        }
-    }
-}
-
 // ---------------------------------------------------------------- the three problems
 
 // y (F/G, N*OH*OW) = w (F/G, C/G*KH*KW) @ patches of x (C/G*KH*KW, N*OH*OW)
@@ -189,28 +105,30 @@ struct InputGrad {
     __device__ void store(Index m, Index place, Sum value) const { gx[place + m * g.h * g.w] = Real(value); }
 };
 
-// gw (F/G, C/G*KH*KW) = gy (F/G, N*OH*OW) @ patches of x, turned (N*OH*OW, C/G*KH*KW). The long sum is cut into parts
-// for different blocks; each stores its own, and sum_parts adds them in order.
+// gw (F/G, C/G*KH*KW) = gy (F/G, N*OH*OW) @ patches of x, turned (N*OH*OW, C/G*KH*KW). With gb (F/G) there is
+// a last column of ones beside the patches, which makes the bias's gradient.
 struct WeightGrad {
     static constexpr bool right_along_k = true;
     const Real *gy, *x;
-    Sum* part;
+    Real *gw, *gb;
     Geometry g;
 
     struct Column {
         const Real* plane;
         Index top, left;
     };
-    __device__ WeightGrad(const Real* gy_, const Real* x_, Sum* parts_, const Geometry& g_, Index group, Index number)
+    __device__ WeightGrad(const Real* gy_, const Real* x_, Real* gw_, Real* gb_, const Geometry& g_, Index group)
         : gy(gy_ + group * (g_.f / g_.groups) * g_.oh * g_.ow),
           x(x_ + group * (g_.c / g_.groups) * g_.h * g_.w),
-          part(parts_ + (number * g_.groups + group) * rows(g_) * columns(g_)),
+          gw(gw_ + group * rows(g_) * columns(g_)),
+          gb(gb_ ? gb_ + group * rows(g_) : gb_),
           g(g_) {}
     __device__ static Index rows(const Geometry& g) { return g.f / g.groups; }
     __device__ static Index columns(const Geometry& g) { return Forward::depth(g); }
     __device__ static Index depth(const Geometry& g) { return g.n * g.oh * g.ow; }
 
     __device__ Column column(Index n) const {
+        if (n == columns(g)) return {nullptr, 0, 0};
         const Index kw = n % KW(g), kh = n / KW(g) % KH(g), c = n / KW(g) / KH(g);
         return {x + c * g.h * g.w, kh * g.dh - g.ph, kw * g.dw - g.pw};
     }
@@ -219,13 +137,16 @@ struct WeightGrad {
         return gy[(image * g.f + m) * cells + (k - image * cells)];
     }
     __device__ Sum right(Index k, const Column& at) const {
+        if (!at.plane) return Sum(1);
         const Index ow = k % g.ow, oh = k / g.ow % g.oh, image = k / g.ow / g.oh;
         const Index ih = at.top + oh * g.sh, iw = at.left + ow * g.sw;
         if (ih < 0 || ih >= g.h || iw < 0 || iw >= g.w) return Sum(0);
         return at.plane[(image * g.c * g.h + ih) * g.w + iw];
     }
     __device__ Index out_column(Index n) const { return n; }
-    __device__ void store(Index m, Index place, Sum value) const { part[m * columns(g) + place] = value; }
+    __device__ void store(Index m, Index place, Sum value) const {
+        (place == columns(g) ? gb[m] : gw[m * columns(g) + place]) = Real(value);
+    }
 };
 
 // ---------------------------------------------------------------- tiles: grid (columns, rows, groups [* parts])
@@ -233,22 +154,25 @@ struct WeightGrad {
 template <int TM, int TN>
 __device__ void forward_tile(const Real* x, const Real* w, const Real* b, Real* y, const Geometry& g, Index relu) {
     const Forward problem(x, w, b, y, g, relu, Index(blockIdx.z));
-    tile_product<TM, TN>(problem, Forward::rows(g), Forward::columns(g), 0, Forward::depth(g));
+    tile_product<TM, TN>(problem, problem, Index(blockIdx.y) * 16 * TM, Index(blockIdx.x) * 16 * TN, Forward::rows(g),
+                         Forward::columns(g), 0, Forward::depth(g));
 }
 
 template <int TM, int TN>
 __device__ void input_grad_tile(const Real* gy, const Real* w, Real* gx, const Geometry& g) {
     const InputGrad problem(gy, w, gx, g, Index(blockIdx.z));
-    tile_product<TM, TN>(problem, InputGrad::rows(g), InputGrad::columns(g), 0, InputGrad::depth(g));
+    tile_product<TM, TN>(problem, problem, Index(blockIdx.y) * 16 * TM, Index(blockIdx.x) * 16 * TN, InputGrad::rows(g),
+                         InputGrad::columns(g), 0, InputGrad::depth(g));
 }
 
 template <int TM, int TN>
-__device__ void weight_grad_tile(const Real* gy, const Real* x, Sum* parts, const Geometry& g, Index count) {
-    const Index number = Index(blockIdx.z) / g.groups, depth = WeightGrad::depth(g);
-    const Index length = up(up(depth, count), kDepth) * kDepth, first = number * length;
-    const WeightGrad problem(gy, x, parts, g, Index(blockIdx.z) % g.groups, number);
-    tile_product<TM, TN>(problem, WeightGrad::rows(g), WeightGrad::columns(g), first < depth ? first : depth,
-                         first + length < depth ? first + length : depth);
+__device__ void weight_grad_tile(const Real* gy, const Real* x, Real* gw, Real* gb, Sum* sums, unsigned* counters, const Geometry& g,
+                                 Index tiles, Index parts) {
+    const Index group = Index(blockIdx.z), rows = WeightGrad::rows(g), columns = WeightGrad::columns(g) + (gb ? 1 : 0);
+    const WeightGrad problem(gy, x, gw, gb, g, group);
+    split_product<TM, TN>(problem, Index(blockIdx.x), rows, columns, WeightGrad::depth(g), parts,
+                          sums ? sums + group * parts * rows * columns : sums,
+                          counters ? counters + group * tiles * kMarks : counters);
 }
 
 #define TILES(rows, columns, TM, TN)                                                                                          \
@@ -260,22 +184,19 @@ __device__ void weight_grad_tile(const Real* gy, const Real* x, Sum* parts, cons
                                                                                            Real* gx, const Geometry g) {      \
         input_grad_tile<TM, TN>(gy, w, gx, g);                                                                                \
     }                                                                                                                         \
+    WEIGHT_GRAD(rows, columns, TM, TN)
+
+#define WEIGHT_GRAD(rows, columns, TM, TN)                                                                                    \
     extern "C" __global__ void __launch_bounds__(256) conv2d_weight_grad_##rows##x##columns(                                  \
-        const Real* gy, const Real* x, Sum* parts, const Geometry g, Index count) {                                           \
-        weight_grad_tile<TM, TN>(gy, x, parts, g, count);                                                                     \
+        const Real* gy, const Real* x, Real* gw, Real* gb, Sum* sums, unsigned* counters, const Geometry g, Index tiles,      \
+        Index parts) {                                                                                                        \
+        weight_grad_tile<TM, TN>(gy, x, gw, gb, sums, counters, g, tiles, parts);                                             \
     }
 
 TILES(32, 128, 2, 8)
 TILES(64, 64, 4, 4)
 TILES(128, 128, 8, 8)
-
-extern "C" __global__ void sum_parts(const Sum* parts, Real* out, Index count, Index total) {
-    EACH(i, total) {
-        Sum sum = parts[i];
-        for (Index part = 1; part < count; ++part) sum += parts[part * total + i];
-        out[i] = Real(sum);
-    }
-}
+WEIGHT_GRAD(32, 32, 2, 2)
 
 // ---------------------------------------------------------------- directly: few filters or channels a group, as in depthwise
 
@@ -300,9 +221,9 @@ extern "C" __global__ void conv2d_input_grad_direct(const Real* gy, const Real* 
 }
 
 // A block makes one element: the sum is long.
-extern "C" __global__ void conv2d_weight_grad_direct(const Real* gy, const Real* x, Sum* parts, const Geometry g) {
-    const WeightGrad problem(gy, x, parts, g, Index(blockIdx.z), 0);
-    const Index columns = WeightGrad::columns(g), depth = WeightGrad::depth(g);
+extern "C" __global__ void conv2d_weight_grad_direct(const Real* gy, const Real* x, Real* gw, Real* gb, const Geometry g) {
+    const WeightGrad problem(gy, x, gw, gb, g, Index(blockIdx.z));
+    const Index columns = WeightGrad::columns(g) + (gb ? 1 : 0), depth = WeightGrad::depth(g);
     for (Index i = Index(blockIdx.x); i < WeightGrad::rows(g) * columns; i += Index(gridDim.x)) {
         const Index m = i / columns, n = i - m * columns;
         const WeightGrad::Column column = problem.column(n);

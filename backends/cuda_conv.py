@@ -9,11 +9,12 @@ import numpy as np
 from minigrad.backend import Array, Backend, Shape
 from minigrad.window import Window
 
-from .cuda_launch import NARROW, THREADS, Geometry, Launcher, dense
+from .cuda_launch import MOST_PARTS, NARROW, THREADS, Geometry, Launcher, dense
 
 # Tiles of the implicit GEMM (rows x columns of the product) and the part of the arithmetic peak that each can reach:
 # what a thread loads from shared memory for every multiplication falls with its size.
 TILES = {(128, 128): 1.0, (64, 64): 0.7, (32, 128): 0.7}
+SPLIT_TILES = {**TILES, (32, 32): 0.4}  # where the sum is long, and cut so that even few tiles keep all processors busy
 FEW = 8  # up to so many rows a tile would be mostly empty: a thread per element then
 FIXED = (3, 5)  # square windows that have their own compilation
 MOST_GROUPS = 2**15
@@ -24,6 +25,7 @@ class Convolution(Backend):
     """The convolution words. Without a tile that fits they fall back to im2col and matmul."""
 
     launcher: Launcher
+    capturing: bool
 
     def conv2d(self, x: Array, w: Array, b: Array | None, window: Window, groups: int = 1) -> Array:
         """x (N, C, H, W), w (F, C/groups, KH, KW), b (F,) or None -> (N, F, OH, OW)"""
@@ -74,32 +76,45 @@ class Convolution(Backend):
         """gy (N, F, OH, OW), x (N, C, H, W) -> w_shape = (F, C/groups, KH, KW)"""
         if not _ours(gy, groups):
             return super().conv2d_weight_grad(gy, x, w_shape, window, groups)
+        return self._weight_grads(gy, x, w_shape, window, groups, bias=False)[0]
+
+    def _weight_grads(
+        self, gy: Array, x: Array, w_shape: Shape, window: Window, groups: int, bias: bool
+    ) -> tuple[Array, Array | None]:
+        """The gradients of the filters and, where it is wanted, of the bias, in one launch."""
         gy, x = dense(gy), dense(x)
         gw = self.xp.empty(w_shape, gy.dtype)
+        gb = self.xp.empty(w_shape[:1], gy.dtype) if bias else None
         if gw.size == 0:
-            return gw
-        rows, columns, depth = w_shape[0] // groups, gw.size // w_shape[0], gy.size // w_shape[0]
+            return gw, None if gb is None else self.conv2d_bias_grad(gy)
+        rows, columns, depth = w_shape[0] // groups, gw.size // w_shape[0] + int(bias), gy.size // w_shape[0]
         geometry = Geometry(x.shape, window, w_shape[0], groups)
+        arguments: tuple[Any, ...] = (gy, x, gw, gb)
         wide = max(x.size, gy.size, gw.size) > NARROW
-        kernel = _fixed(window)
-        sums = np.dtype("float32" if gy.dtype == "float16" else gy.dtype)  # of the kernels' type Sum
-        direct = min(rows, columns) <= FEW
-        parts = 1
-        if not direct:
-            tile, blocks = self._tile(rows, columns, groups)
-            wanted = -(-2 * self.launcher.processors // (blocks[0] * blocks[1] * groups))
-            parts = max(1, min(wanted, depth // 128, 2**15 // groups))
-        partial = gw if parts == 1 and sums == gw.dtype else self.xp.empty((parts, *w_shape), sums)
-        arguments: tuple[Any, ...] = (gy, x, partial, geometry)
-        if direct:
+        if min(rows, columns) <= FEW:
             grid, name = (min(rows * columns, 2**16), 1, groups), "conv2d_weight_grad_direct"
+            arguments += (geometry,)
         else:
-            grid, name = (*blocks, groups * parts), f"conv2d_weight_grad_{tile[0]}x{tile[1]}"
-            arguments += (parts,)
-        self.launcher.grid("conv", name, grid, THREADS, *arguments, like=gy, wide=wide, kernel=kernel)
-        if partial is not gw:
-            self.launcher.each("conv", "sum_parts", gw.size, partial, gw, parts, like=gw, largest=partial.size)
-        return gw
+            tile = min(SPLIT_TILES, key=lambda t: -(-rows // t[0]) * -(-columns // t[1]) * t[0] * t[1] / SPLIT_TILES[t])
+            tiles = -(-rows // tile[0]) * -(-columns // tile[1])
+            parts, sums, counters = self._parts(tiles, depth, rows * columns, groups, gy)
+            grid, name = (tiles * parts, 1, groups), f"conv2d_weight_grad_{tile[0]}x{tile[1]}"
+            arguments += (sums, counters, geometry, tiles, parts)
+            wide = wide or parts * groups * rows * columns > NARROW
+        self.launcher.grid("conv", name, grid, THREADS, *arguments, like=gy, wide=wide, kernel=_fixed(window))
+        return gw, gb
+
+    def _parts(
+        self, tiles: int, depth: int, size: int, groups: int, like: Array
+    ) -> tuple[int, Array | None, Array | None]:
+        """Into how many parts to cut a sum so that every processor has two blocks; memory and counters for them."""
+        wanted = -(-2 * self.launcher.processors // (tiles * groups))
+        parts = max(1, min(wanted, depth // 64, MOST_PARTS))
+        counters = self.launcher.counters(tiles * groups, self.capturing) if parts > 1 else None
+        if counters is None:
+            return 1, None, None
+        kind = np.dtype("float32" if like.dtype == "float16" else like.dtype)  # of the kernels' type Sum
+        return parts, self.xp.empty((groups, parts, size), kind), counters
 
     def conv2d_relu_max_pool2d(
         self, x: Array, w: Array, b: Array | None, window: Window, groups: int, pool: Window
@@ -142,11 +157,10 @@ class Convolution(Backend):
         g = self.xp.empty(shape, gy.dtype)  # the gradient of the convolution's output
         ready = [dense(a) for a in (gy, y, winners)]
         self.launcher.each("windows", "relu_pool_grad", g.size, *ready, g, Geometry(shape, pool), like=g)
-        return (
-            self.conv2d_input_grad(g, w, x.shape, window, groups) if needs[0] else None,
-            self.conv2d_weight_grad(g, x, w.shape, window, groups) if needs[1] else None,
-            self.conv2d_bias_grad(g) if needs[2] else None,
-        )
+        gx = self.conv2d_input_grad(g, w, x.shape, window, groups) if needs[0] else None
+        if needs[1]:
+            return gx, *self._weight_grads(g, x, w.shape, window, groups, needs[2])
+        return gx, None, self.conv2d_bias_grad(g) if needs[2] else None
 
     # ------------------------------------------------------------------ launches
 

@@ -124,29 +124,61 @@ extern "C" __global__ void softmax_grad_columns(const Real* gy, const Real* y, R
     softmax_grad_of<1>(gy, y, gx, rows, classes, inner, logarithm != 0);
 }
 
-// x (rows, classes), target (rows) -> loss (rows), p (rows, classes). The target `ignored` gives zeros, for the gradient, too.
-// Any other outside [0, classes) gives nan, and fault = {1, that target}, for the host to find when it next looks.
+// The loss of one row, for a whole warp, and p (classes), its probabilities. The target `ignored` gives zeros, for the gradient,
+// too. Any other outside [0, classes) gives nan, and fault = {1, that target}, for the host to find when it next looks.
+__device__ __forceinline__ Sum row_loss(const Real* scores, Real* p, long long label, long long* fault, long long ignored, Index classes) {
+    const Index lane = Team<kWarp>::lane_of_thread();
+    Sum largest, sum;
+    shifted_sum<kWarp>(scores, classes, 1, largest, sum);
+    const Sum log_sum = log(sum);
+    for (Index j = lane; j < classes; j += kWarp) p[j] = label == ignored ? Real(0) : Real(exp(Sum(scores[j]) - largest - log_sum));
+    if (label == ignored) return Sum(0);
+    if (label >= 0 && label < classes) return log_sum - (Sum(scores[label]) - largest);
+    if (lane == 0) {
+        fault[1] = label;
+        fault[0] = 1;
+    }
+    return Sum(HUGE_VALUE) - Sum(HUGE_VALUE);
+}
+
+// x (rows, classes), target (rows) -> loss (rows), p (rows, classes)
 extern "C" __global__ void cross_entropy(const Real* x, const long long* target, Real* loss, Real* p, long long* fault,
                                          long long ignored, Index classes, Index rows) {
-    const Index lane = Team<kWarp>::lane_of_thread();
     for (Index row = Team<kWarp>::first(); row < rows; row += Team<kWarp>::step()) {
-        const Real* scores = x + row * classes;
-        Sum largest, sum;
-        shifted_sum<kWarp>(scores, classes, 1, largest, sum);
-        const Sum log_sum = log(sum);
+        const Sum value = row_loss(x + row * classes, p + row * classes, target[row], fault, ignored, classes);
+        if (Team<kWarp>::lane_of_thread() == 0) loss[row] = Real(value);
+    }
+}
+
+// One block: the mean of the losses of the rows that count, how many those are, and a copy of the targets for the way back.
+extern "C" __global__ void __launch_bounds__(1024)
+    cross_entropy_mean(const Real* x, const long long* target, Real* loss, Real* p, Sum* count, long long* kept, long long* fault,
+                       long long ignored, Index classes, Index rows) {
+    const bool first = Team<kWarp>::lane_of_thread() == 0;
+    Sum sum = Sum(0), used = Sum(0);
+    for (Index row = Team<kWarp>::first(); row < rows; row += Team<kWarp>::step()) {
         const long long label = target[row];
-        for (Index j = lane; j < classes; j += kWarp)
-            p[row * classes + j] = label == ignored ? Real(0) : Real(exp(Sum(scores[j]) - largest - log_sum));
-        if (lane != 0) continue;
-        if (label == ignored) {
-            loss[row] = Real(0);
-        } else if (label < 0 || label >= classes) {
-            fault[1] = label;
-            fault[0] = 1;
-            loss[row] = Real(Sum(HUGE_VALUE) - Sum(HUGE_VALUE));
-        } else {
-            loss[row] = Real(log_sum - (Sum(scores[label]) - largest));
-        }
+        const Sum value = row_loss(x + row * classes, p + row * classes, label, fault, ignored, classes);
+        if (!first) continue;
+        sum += value;
+        used += label == ignored ? Sum(0) : Sum(1);
+        kept[row] = label;
+    }
+    sum = block_sum(sum);
+    used = block_sum(used);
+    if (threadIdx.x == 0) {
+        *loss = Real(sum / used);
+        *count = used;
+    }
+}
+
+extern "C" __global__ void cross_entropy_mean_grad(const Real* gy, const Sum* count, const Real* p, const long long* target, Real* gx,
+                                                   long long ignored, Index classes, Index total) {
+    const Sum g = Sum(*gy) / *count;
+    EACH(i, total) {
+        const Index row = i / classes;
+        const Sum mine = target[row] == ignored ? Sum(0) : g, v = Sum(p[i]) * mine;
+        gx[i] = Real(i - row * classes == target[row] ? v - mine : v);
     }
 }
 

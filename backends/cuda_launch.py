@@ -16,6 +16,9 @@ from minigrad.window import Window
 THREADS = 256
 NARROW = 2**30  # up to here 32-bit indices hold an index and a stride of the grid
 MOST_BLOCKS = 2**16
+PRODUCTS = ("conv", "linear")  # the files that stand on cuda_product.cuh
+MARKS, MOST_PARTS = 17, 256  # of a tile of a product that is cut into parts, as there
+EAGER, CAPTURED = 2**16, 2**20  # counters: a ring of them, and those that belong to captured steps for good
 NULL = np.uint64(0)  # for a pointer that is not given; CuPy's own None would be no argument at all
 
 _REAL = {
@@ -40,7 +43,8 @@ def dense(array: Array) -> Array:
 def source(file: str) -> str:
     """The text of one .cu file with what all share in front: one string, so that CuPy's cache sees every change."""
     here = Path(__file__).parent
-    return (here / "cuda_common.cuh").read_text("utf-8") + (here / f"cuda_{file}.cu").read_text("utf-8")
+    parts = ["cuda_common.cuh", *(["cuda_product.cuh"] if file in PRODUCTS else []), f"cuda_{file}.cu"]
+    return "".join([(here / part).read_text("utf-8") for part in parts])
 
 
 def options(dtype: str, wide: bool, kernel: int = 0) -> tuple[str, ...]:
@@ -60,6 +64,8 @@ class Launcher:
         self.cupy = cupy
         self.cublas = importlib.import_module("cupy_backends.cuda.libs.cublas")
         self.processors: int = cupy.cuda.Device().attributes["MultiProcessorCount"]
+        self._counters = cupy.zeros(EAGER + CAPTURED, np.uint32)
+        self._next_eager, self._next_captured = 0, EAGER
         self._modules: dict[tuple[str, tuple[str, ...]], Any] = {}
         self._functions: dict[tuple[str, str, str, bool, int], Any] = {}
 
@@ -111,6 +117,22 @@ class Launcher:
                 a = a.packed(wide, self)
             ready.append(NULL if a is None else a)
         self.function(file, name, like.dtype.name, wide, kernel)(blocks, (threads,), tuple(ready))
+
+    def counters(self, tiles: int, captured: bool) -> Array | None:
+        """Counters for the tiles of a product in parts, all 0; None if there are no more for captured steps.
+
+        Each launch leaves its counters as 0, so that eager launches take them from a ring. A captured launch, which may run
+        beside any other, has its own.
+        """
+        wanted = tiles * MARKS
+        if captured:
+            start, self._next_captured = self._next_captured, self._next_captured + wanted
+            return self._counters[start : start + wanted] if start + wanted <= EAGER + CAPTURED else None
+        if wanted > EAGER:
+            return None
+        start = self._next_eager if self._next_eager + wanted <= EAGER else 0
+        self._next_eager = start + wanted
+        return self._counters[start : start + wanted]
 
     @lru_cache(maxsize=4096)  # noqa: B019 - one launcher lives as long as the process
     def pack(self, numbers: tuple[int, ...], wide: bool) -> Any:

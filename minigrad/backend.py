@@ -13,85 +13,21 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from minigrad.arrays import Array, Arrays, Shape
 from minigrad.window import Pair, Window
 
-Array = Any  # numpy.ndarray, cupy.ndarray, ...: whatever `xp` makes
-Shape = tuple[int, ...]
+__all__ = ["Array", "Backend", "Pair", "Shape", "Window"]
 
 
-class Backend:
+class Backend(Arrays):
     """The words that operations are written in, for one kind of array."""
 
     name: ClassVar[str] = ""  # what MINIGRAD_BACKEND calls it
     device: ClassVar[str] = "cpu"  # where its arrays live
-    xp: Any = None  # an array namespace with NumPy's names
     # Whether cross_entropy and its gradient take `ignore_index`, and reports classes out of range itself, as soon as a value is asked for:
     # on a device a look at the targets would make every training step wait.
     reports_targets: ClassVar[bool] = False
-    capturing: bool = False  # a graph is being recorded: what the host computes now would be the same in every replay
     fuses: ClassVar[frozenset[str]] = frozenset()  # the fused sequences below that this backend makes faster
-
-    # ------------------------------------------------------------------ arrays
-
-    @property
-    def array_type(self) -> type:
-        """The class of this backend's arrays."""
-        return self.xp.ndarray
-
-    def from_numpy(self, array: Array) -> Array:
-        """A host array as this backend's; shares memory where it can."""
-        return self.xp.asarray(array)
-
-    def to_numpy(self, array: Array) -> Array:
-        """This backend's array as a host array; shares memory where it can."""
-        return array
-
-    def is_pinned(self, array: Array) -> bool:
-        """Whether a host array lies in memory that this backend's device reads by itself."""
-        return False
-
-    def from_pinned(self, array: Array) -> Array:
-        """As from_numpy, of an array that is pinned: the copy may still be under way."""
-        return self.from_numpy(array)
-
-    def synchronize(self) -> None:
-        """Wait until all work that was handed to the device is done."""
-
-    def num_threads(self) -> int:
-        """How many threads its kernels use."""
-        return 1
-
-    def set_num_threads(self, count: int) -> None:
-        """Use so many threads from now on; a backend without threads of its own has nothing to set."""
-
-    def memory_stats(self) -> dict[str, int]:
-        """What its own memory pool holds, in bytes; empty without one."""
-        return {}
-
-    def empty_cache(self) -> None:
-        """Give memory that is kept for reuse back to the system."""
-
-    def report_outside(self, index: Array, size: int, text: str) -> bool:
-        """Promise an IndexError(text with the index in it) for an index outside [0, size), as soon as a value is asked for.
-
-        False: the caller looks itself, which costs nothing where nobody has to wait for a device.
-        """
-        return False
-
-    def noise(self, shape: Shape, keep: float, value: float, dtype: Any) -> Array | None:
-        """`value` with probability `keep`, else 0, drawn on the device; None where the host is to draw, as it usually is."""
-        return None
-
-    def scalar(self, value: Any, dtype: Any) -> Array:
-        """A number as an array without dimensions."""
-        return self.xp.asarray(value, dtype=dtype)
-
-    def _zero(self, dtype: Any) -> Array:
-        """A 0 without dimensions; made once per type, since making one takes as long as a small operation."""
-        zeros: dict[Any, Array] = self.__dict__.setdefault("_zeros", {})
-        if dtype not in zeros:
-            zeros[dtype] = self.xp.zeros((), dtype)
-        return zeros[dtype]
 
     # ------------------------------------------------------------------ windows, the floor
 
@@ -418,6 +354,21 @@ class Backend:
             p -= (lr / correct1) * means[i] / (xp.sqrt(second) / correct2**0.5 + eps)
 
     # ------------------------------------------------------------------ fused sequences
+
+    def linear_grads(
+        self, gy: Array, x: Array, w: Array, y: Array | None, needs: tuple[bool, bool, bool]
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        """Gradients of linear in x, w and bias, None where `needs` says no; with its output y, of linear_relu.
+
+        gy, y (M, O), x (M, I), w (O, I)
+        """
+        if y is not None:
+            gy = self.relu_grad(gy, y)
+        return (
+            self.matmul(gy, w) if needs[0] else None,
+            self.matmul(gy.T, x) if needs[1] else None,
+            self.conv2d_bias_grad(gy.reshape(*gy.shape, 1, 1)) if needs[2] else None,
+        )
 
     def linear_relu(self, x: Array, w: Array, b: Array | None) -> Array:
         """relu(linear(x, w, b))"""

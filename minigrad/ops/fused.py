@@ -319,14 +319,9 @@ class FusedLinear(FusedOp):
         return y
 
     def kernel_grads(self, gy: Array) -> tuple[Any, ...]:
-        (x, w, _), backend, needs = self.inputs, backend_of(gy), self.needs
-        if self.relu:
-            gy = backend.relu_grad(gy, self.saved)
-        return (
-            backend.matmul(gy, w.array) if needs[0] else None,
-            backend.matmul(gy.T, x.array) if needs[1] else None,
-            backend.conv2d_bias_grad(gy.reshape(*gy.shape, 1, 1)) if needs[2] else None,
-        )
+        x, w, _ = self.inputs
+        needs = (self.needs[0], self.needs[1], self.needs[2])
+        return backend_of(gy).linear_grads(gy, x.array, w.array, self.saved if self.relu else None, needs)
 
     def unfused(self, *inputs: Any) -> Tensor:
         y = Linear().apply(*inputs)

@@ -67,8 +67,8 @@ def room(name):
     return parts[1] if len(parts) > 1 else "minigrad"
 
 
-# Who may import whom, downwards. What is not named here (errors, window, quiet) knows nobody and may be used by all.
-GROUND = {"errors", "window", "quiet", "size", "layout", "return_types"}
+# Who may import whom, downwards. What is not named here (errors, window, quiet, arrays) knows nobody and may be used by all.
+GROUND = {"arrays", "errors", "window", "quiet", "size", "layout", "return_types"}
 MAY = {
     "autograd": set(),
     "dtypes": set(),

@@ -12,7 +12,7 @@ import pytest
 from minigrad.backends.cuda_launch import options, source
 
 TARGETS = ("sm_75", "sm_80", "sm_90")
-FILES = ("kernels", "windows", "conv", "exchange")
+FILES = ("kernels", "windows", "conv", "linear", "exchange")
 # Every file for every target, and everything else for one of them.
 CASES = [
     *[(target, file, "float32", False, 0) for target in TARGETS for file in FILES],

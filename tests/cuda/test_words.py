@@ -105,16 +105,83 @@ def test_every_tile_and_index_width_gives_the_same(
     near(cuda.conv2d_weight_grad(dgy, dx, w.shape, window, groups), gw, "float32")
 
 
-def test_the_weight_gradient_s_long_sum_is_cut_into_parts(cuda: Any) -> None:
-    case = (Window((3, 3)), 1, (6, 9, 14, 14), 10)
-    x, w, b, gy = conv_arrays(case, "float32")
-    cuda.launcher.processors = 64
-    names: list[str] = []
-    launch = cuda.launcher.grid
-    cuda.launcher.grid = lambda file, name, *args, **kwargs: (names.append(name), launch(file, name, *args, **kwargs))
-    got = cuda.conv2d_weight_grad(cuda.from_numpy(gy), cuda.from_numpy(x), w.shape, case[0])
-    assert names[-1] == "sum_parts"
-    near(got, torch_conv(case, x, w, b, gy)[3], "float32")
+@pytest.mark.parametrize("processors", [3, 12, 64])  # one group of parts, and several
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_weight_gradient_s_long_sum_is_cut_into_parts(cuda: Any, dtype: str, processors: int) -> None:
+    case = (Window((3, 3)), 1, (16, 9, 14, 14), 10)
+    x, w, b, gy = conv_arrays(case, dtype)
+    cuda.launcher.processors = processors
+    seen: list[int] = []
+    parts = cuda._parts
+    cuda._parts = lambda *args: (seen.append(parts(*args)[0]), parts(*args))[1]
+    got, bias = cuda._weight_grads(cuda.from_numpy(gy), cuda.from_numpy(x), w.shape, case[0], 1, True)
+    assert seen[-1] == {3: 6, 12: 24, 64: 36}[processors]
+    near(got, torch_conv(case, x, w, b, gy)[3], dtype, scale=10)
+    near(bias, gy.astype("f8").sum((0, 2, 3)), dtype, scale=10)
+    assert not cuda.launcher._counters.get().any()  # as every launch has to leave them
+
+
+def test_counters_of_captured_launches_are_nobody_else_s(cuda: Any) -> None:
+    from minigrad.backends.cuda_launch import CAPTURED, EAGER, MARKS
+
+    launcher = cuda.launcher
+    first, second = launcher.counters(10, True), launcher.counters(10, True)
+    assert second.data.ptr == first.data.ptr + 4 * 10 * MARKS
+    assert launcher.counters(EAGER // MARKS, False).data.ptr == launcher._counters.data.ptr
+    assert launcher.counters(2, False).data.ptr == launcher._counters.data.ptr  # round again
+    assert launcher.counters(EAGER, False) is None and launcher.counters(CAPTURED, True) is None
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 3), (100, 70, 33), (40, 500, 10), (300, 9, 40), (130, 130, 130)])
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_small_linear_layer_takes_a_launch_each_way(
+    cuda: Any, shape: tuple[int, int, int], relu: bool, dtype: str
+) -> None:
+    from cupy import _module
+
+    m, i, o = shape
+    arrays = [values(k, s, dtype) for k, s in enumerate(((m, i), (o, i), (o,), (m, o)))]
+    x, w, b = (torch.tensor(a.astype("f8"), requires_grad=True) for a in arrays[:3])
+    y = F.linear(x, w, b)
+    dx, dw, db, dg = map(cuda.from_numpy, arrays)
+    before = _module.launches
+    got = cuda.linear_relu(dx, dw, db) if relu else cuda.linear(dx, dw, db)
+    assert _module.launches == before + 1
+    near(got, y.detach().relu() if relu else y.detach(), dtype, scale=10)
+    g = torch.tensor(arrays[3].astype("f8"))
+    mask = torch.tensor(got.get() > 0) if relu else torch.ones_like(g, dtype=torch.bool)
+    y.backward(g * mask)
+    for needs in ((True, True, True), (False, True, True), (True, True, False)):
+        before = _module.launches
+        grads = cuda.linear_grads(dg, dx, dw, got if relu else None, needs)
+        assert _module.launches == before + 1
+        for grad, tensor, needed in zip(grads, (x, w, b), needs, strict=True):
+            assert (grad is not None) == needed
+            if needed:
+                near(grad, tensor.grad, dtype, scale=10)
+    assert cuda.linear_grads(dg, dx, dw, None, (False, False, False)) == (None, None, None)
+    near(cuda.linear_grads(dg, dx, dw, got if relu else None, (False, False, True))[2], b.grad, dtype, scale=10)
+    assert not cuda.launcher._counters.get().any()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("rows", [1, 9, 100])
+@pytest.mark.parametrize("ignored", [-100, 2])
+def test_the_mean_loss_takes_a_launch_each_way(cuda: Any, rows: int, ignored: int, dtype: str) -> None:
+    x, target = values(0, (rows, 11), dtype) * 3, np.random.default_rng(1).integers(0, 11, rows)
+    target[0] = 3
+    tensor = torch.tensor(x.astype("f8"), requires_grad=True)
+    loss = F.cross_entropy(tensor, torch.tensor(target), ignore_index=ignored)
+    (loss * 2).backward()
+    device = cuda.from_numpy(target)
+    got, saved = cuda.cross_entropy_mean(cuda.from_numpy(x), device, ignored)
+    device.fill(0)  # the copy is what counts
+    near(got, loss.detach(), dtype)
+    gy = cuda.from_numpy(np.array(2, dtype))
+    near(cuda.cross_entropy_mean_grad(gy, saved, ignored), tensor.grad, dtype)
+    cuda.synchronize()
+    assert cuda.cross_entropy_mean(cuda.xp.zeros((2**15, 2), dtype), cuda.xp.zeros(2**15, np.int64), -100) is None
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

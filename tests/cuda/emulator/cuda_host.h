@@ -316,6 +316,19 @@ struct Entry<Kernel> {
 
 inline void __syncthreads() { cuda_host::wait_at(cuda_host::Wait::block); }
 
+inline void __threadfence() {}
+
+inline unsigned atomicAdd(unsigned* counter, unsigned value) {  // blocks run one after another
+    const unsigned before = *counter;
+    *counter += value;
+    return before;
+}
+
+template <class T>
+T __ldcg(const T* place) {
+    return *place;
+}
+
 template <class T>
 T __shfl_xor_sync(unsigned, T value, unsigned lanes) {
     return cuda_host::shuffle(value, (threadIdx.x % cuda_host::kWarp) ^ lanes);

@@ -52,7 +52,12 @@ def synchronisation(why: str) -> None:
 def keep(owner: np.ndarray) -> None:
     """What a capture makes lives as long as the graph, as memory of a pool of the graph's own does."""
     if capturing() is not None:
-        work(lambda: owner)
+
+        def kept() -> np.ndarray:
+            return owner
+
+        kept.keeps = True  # type: ignore[attr-defined]
+        work(kept)
 
 
 def host_copy(host: np.ndarray) -> None:
@@ -155,6 +160,11 @@ class Graph:
 
     def __init__(self, record: list[Callable[[], Any]]) -> None:
         self.record = record
+
+    @property
+    def launches(self) -> int:
+        """How many nodes a device's graph would have: kernels, copies, fills."""
+        return sum(not getattr(run, "keeps", False) for run in self.record)
 
     def launch(self, stream: Any = None) -> None:
         if capturing() is not None:
