@@ -1,5 +1,7 @@
 """Probability distributions, as in torch.distributions: Normal, Uniform, Bernoulli, Categorical and their divergences.
 
+More of them are in `minigrad/densities.py`, and are loaded when they are first asked for.
+
 Samples come from the same stream of random numbers as PyTorch's, so a seed gives the same ones.
 """
 
@@ -270,7 +272,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     """How far q is from p, in nats: the mean of log p - log q under p. Both of one kind.
 
     Raises:
-        NotImplementedError: for other kinds than Normal, Bernoulli and Categorical.
+        NotImplementedError: for two kinds, or for Uniform.
     """
     if isinstance(p, Normal) and isinstance(q, Normal):
         ratio = (p.scale / q.scale) ** 2
@@ -282,9 +284,25 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
         one = minigrad.xlogy(p.probs, p.probs) - minigrad.xlogy(p.probs, q.probs)
         zero = minigrad.xlogy(1 - p.probs, 1 - p.probs) - minigrad.xlogy(1 - p.probs, 1 - q.probs)
         return one + zero
+    from minigrad.densities import divergence
+
+    found = divergence(p, q)
+    if found is not None:
+        return found
     raise NotImplementedError(
         f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}"
     )
+
+
+_MORE = ("Exponential", "Independent", "Laplace", "LogNormal", "MultivariateNormal", "OneHotCategorical")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MORE:
+        from minigrad import densities
+
+        return getattr(densities, name)
+    raise AttributeError(f"module 'minigrad.distributions' has no attribute {name!r}")
 
 
 __all__ = ["Bernoulli", "Categorical", "Distribution", "Normal", "Uniform", "kl_divergence"]
