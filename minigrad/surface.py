@@ -78,6 +78,10 @@ TABLE: dict[str, dict[str, str]] = {
         "f": "sparse_coo_tensor spmm",
         "m": "coalesce to_dense to_sparse",
     },
+    "amp.autocast": {
+        "f": "clear_autocast_cache get_autocast_dtype is_autocast_cache_enabled is_autocast_enabled set_autocast_cache_enabled "
+        "set_autocast_dtype",
+    },
     "ops.norms": {
         "fm": "norm",
     },

@@ -16,6 +16,7 @@ from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.autograd.graph import Clock, Op, Variable, recording, stamp, user_stack
 from minigrad.backend import Array
 from minigrad.errors import DeviceError, DtypeError, ShapeError
+from minigrad.ops.region import Regions, here
 from minigrad.quiet import restore, silence
 from minigrad.registry import active_backend, backend_of
 
@@ -218,19 +219,39 @@ class View(Unary):
         return y
 
 
-class Mixed:
-    """What autocast has chosen: the type that products are computed in; None while it is off."""
-
-    low: ClassVar[Any] = None
+def low_type(*inputs: Any) -> Any:
+    """The type in which this thread's autocast wants products of these inputs; None outside of it."""
+    region = here.get() if Regions.open else None
+    if region is None:
+        return None
+    first = next((v.array for v in inputs if isinstance(v, Variable)), None)
+    return None if first is None else region.low.get(backend_of(first).device)
 
 
 def mixed(precision: str, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """An op's inputs as autocast wants them: "low" ones in its type, "full" ones in float32. float64 stays."""
-    wanted = Mixed.low if precision == "low" else np.dtype(np.float32)
+    low = low_type(*inputs)
+    if low is None:
+        return inputs
+    wanted = low if precision == "low" else np.dtype(np.float32)
     return tuple(
-        cast(v, wanted) if isinstance(v, Variable) and v.array.dtype.kind in "fV" and v.array.dtype.itemsize != 8 else v
+        _remembered(v, wanted)
+        if isinstance(v, Variable) and v.array.dtype.kind in "fV" and v.array.dtype.itemsize != 8
+        else v
         for v in inputs
     )
+
+
+def _remembered(v: Tensor, wanted: Any) -> Tensor:
+    """A tensor cast; a leaf that wants a gradient (a weight) only once per region and value."""
+    region = here.get()
+    if region is None or region.cast is None or v.node is not None or not v.tracked or not is_grad_enabled():
+        return cast(v, wanted)
+    key = (v, v.array, 0 if v.memory is None else v.memory.version, wanted)
+    found = region.cast.get(id(v))
+    if found is None or any(a is not b for a, b in zip(found[0], key, strict=True)):
+        found = region.cast[id(v)] = (key, cast(v, wanted))
+    return found[1]
 
 
 class Nary(Op):
@@ -241,7 +262,7 @@ class Nary(Op):
 
     def apply(self, *inputs: Any) -> Any:
         """Run the op."""
-        if Mixed.low is not None and self.precision:
+        if Regions.open and self.precision:
             inputs = mixed(self.precision, inputs)
         arrays = [v.array if isinstance(v, Variable) else v for v in inputs]
         token = silence()
@@ -385,7 +406,7 @@ def normal_axes(op: str, axes: Any, ndim: int) -> tuple[int, ...]:
 
 def check_same_dtype(op: str, names: tuple[str, str], a: Array, b: Array) -> None:
     """Refuse to mix element types where PyTorch does not promote; autocast brings them together."""
-    if a.dtype != b.dtype and Mixed.low is None:
+    if a.dtype != b.dtype and low_type(wrap(a)) is None:
         raise DtypeError(
             f"{op}(): {names[0]} and {names[1]} must have the same dtype, but got {dtypes.of(a)} and {dtypes.of(b)}"
         )

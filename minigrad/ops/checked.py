@@ -19,7 +19,8 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.errors import DtypeError
 from minigrad.ops.accepts import EMPTY, NARROW, PROMOTING, REFUSED, WIDENED
-from minigrad.ops.base import Variable, cast
+from minigrad.ops.base import Variable, backend_of, cast, low_type
+from minigrad.ops.region import FULL, Regions, here
 
 # What may stand where an annotation says so. A number may come as a tensor: the operation takes its value.
 CLASSES: dict[str, tuple[type, ...]] = {
@@ -59,7 +60,19 @@ def checked(function: Any, name: str = "") -> Any:
     if not any(allowed) and not refused and not many:
         return function
     places = tuple(i for i, found in enumerate(allowed) if found)
-    code = _code(names, count, places, bool(refused), name in EMPTY, name in WIDENED, several, others, bool(many))
+    code = _code(
+        names,
+        count,
+        places,
+        bool(refused),
+        name in EMPTY,
+        name in WIDENED,
+        several,
+        others,
+        bool(many),
+        bool(allowed) and allowed[0] != (Variable,),
+        any(name in listed for listed in FULL.values()),
+    )
 
     def wrong(i: int, value: Any) -> NoReturn:
         """Refuse an argument by its place."""
@@ -90,8 +103,16 @@ def checked(function: Any, name: str = "") -> Any:
                 )
 
     found = {f"allowed{i}": kinds for i, kinds in enumerate(allowed)}
-    found |= {"function": function, "wrong": wrong, "narrow": narrow, "refused": refused, "every": every}
+    found |= {
+        "function": function,
+        "wrong": wrong,
+        "narrow": narrow,
+        "refused": refused,
+        "every": every,
+        "Variable": Variable,
+    }
     found |= {"widened": widened, "NARROW": NARROW}
+    found |= {"Regions": Regions, "lists": lists, "in_full": in_full, "label": name}
     found |= {"__builtins__": builtins, "__name__": function.__module__}
     made = FunctionType(code.replace(co_name=name, co_qualname=name), found, name, function.__defaults__)
     made.__kwdefaults__ = function.__kwdefaults__
@@ -99,6 +120,27 @@ def checked(function: Any, name: str = "") -> Any:
     made.__doc__ = function.__doc__
     made.__wrapped__ = function  # type: ignore[attr-defined]
     return made
+
+
+def lists(name: str, *inputs: Any) -> bool:
+    """Whether this thread's autocast computes a function of these inputs in float32."""
+    if low_type(*inputs) is None:
+        return False
+    first = next(v.array for v in inputs if isinstance(v, Variable))
+    return name in FULL.get(backend_of(first).device, ())
+
+
+def in_full(function: Any, *args: Any, **options: Any) -> Any:
+    """The function computed in float32, autocast being off within it."""
+
+    def up(v: Any) -> Any:
+        return cast(v, np.dtype(np.float32)) if isinstance(v, Variable) and v.array.dtype.char in NARROW else v
+
+    token = here.set(None)
+    try:
+        return function(*map(up, args), **{key: up(v) for key, v in options.items()})
+    finally:
+        here.reset(token)
 
 
 def widened(function: Any, *args: Any, **options: Any) -> Any:
@@ -123,6 +165,8 @@ def _code(
     several: str,
     others: str,
     many: bool,
+    number: bool,
+    mixed: bool,
 ) -> CodeType:
     """The check of one signature, written as text: a general one, which has to look at each call's arguments, costs more."""
     given = [
@@ -137,10 +181,15 @@ def _code(
     lines += [f"    if not isinstance({names[i]}, allowed{i}): wrong({i}, {names[i]})" for i in places]
     if many:
         lines.append(f"    every({several})")
+    if mixed:
+        lines.append(f"    if Regions.open and lists(label, {names[0]}): return in_full(function, {', '.join(given)})")
     second = names[1] if count > 1 else None
     unless_empty = f" and {names[0]}.array.size" if empty else ""
     if types:
-        lines.append(f"    if {names[0]}.array.dtype.char in refused{unless_empty}: narrow({names[0]}, {second})")
+        tensor = f"isinstance({names[0]}, Variable) and " if number else ""
+        lines.append(
+            f"    if {tensor}{names[0]}.array.dtype.char in refused{unless_empty}: narrow({names[0]}, {second})"
+        )
     if wide:
         lines.append(f"    if {names[0]}.array.dtype.char in NARROW: return widened(function, {', '.join(given)})")
     lines.append(f"    return function({', '.join(given)})")

@@ -12,10 +12,23 @@ from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.activation import log_softmax, softmax
 from minigrad.ops.arithmetic import add, div, mul, neg, sub
-from minigrad.ops.base import Array, Grads, Nary, Tensor, Variable, as_array, backend_of, low_type, not_tensor, wrap
+from minigrad.ops.base import (
+    Array,
+    Grads,
+    Nary,
+    Tensor,
+    Variable,
+    as_array,
+    backend_of,
+    low_type,
+    mixed,
+    not_tensor,
+    wrap,
+)
 from minigrad.ops.index import GatherAlong, gather
 from minigrad.ops.logic import where
 from minigrad.ops.reduce import Spread, mean, sum
+from minigrad.ops.region import Regions
 from minigrad.ops.shape import expand, permute, reshape, unsqueeze
 from minigrad.ops.titles import shown
 
@@ -324,6 +337,8 @@ def mse_loss(
     if size_average is not None or reduce is not None:
         reduction = legacy(reduction, size_average, reduce)
     warn_sizes(input, target)
+    if Regions.open:
+        input, target = mixed("full", (input, target))
     d = sub(input, target)
     losses = mul(d, d) if weight is None else mul(mul(d, d), weight)
     return reduced("mse_loss", losses, reduction)

@@ -232,10 +232,12 @@ def scaled(op: str, beta: Any, input: Tensor, alpha: Any, product: Tensor) -> Te
         if input.array.dtype.kind == "b" and op != "addr" and not {beta, alpha} <= {0, 1}:
             raise DtypeError(f"{op}(): beta={beta} and alpha={alpha} cannot be cast to the desired output type bool")
         beta, alpha = (int(beta), int(alpha)) if input.array.dtype.kind != "b" else (bool(beta), bool(alpha))
-    if input.array.dtype != product.array.dtype and op != "addr" and low_type(input) is None:
-        raise DtypeError(
-            f"{op}(): input tensors must have the same dtype, but got {dtypes.of(input.array)} and {dtypes.of(product.array)}"
-        )
+    if input.array.dtype != product.array.dtype and op != "addr":
+        if low_type(input) is None:
+            raise DtypeError(
+                f"{op}(): input tensors must have the same dtype, but got {dtypes.of(input.array)} and {dtypes.of(product.array)}"
+            )
+        input = cast(input, product.array.dtype)
     if input.array.ndim > product.array.ndim:
         raise ShapeError(
             f"{op}(): argument 'input' of size {list(input.array.shape)} cannot be expanded to {list(product.array.shape)}"
@@ -425,7 +427,10 @@ def _einsum_checked(equation: str, names: list[str], result: str, operands: list
                 v = diagonal(v, 0, a, b)
                 n = n[:a] + n[a + 1 : b] + n[b + 1 :] + c
         elsewhere = set(result).union(*[set(m) for j, m in enumerate(names) if j != i])
-        v, n = _summed(v, n, "".join(elsewhere)), "".join(c for c in n if c in elsewhere)
+        whole = _summed(
+            v, n, "".join(elsewhere)
+        )  # of several operands, integers stay of the type they are multiplied in
+        v, n = whole if len(operands) == 1 else cast(whole, v.array.dtype), "".join(c for c in n if c in elsewhere)
         ones = [k for k, c in enumerate(n) if v.array.shape[k] == 1]
         if ones:  # they take part in nothing
             n, v = "".join(c for k, c in enumerate(n) if k not in ones), squeeze(v, ones)

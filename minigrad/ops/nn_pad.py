@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad.errors import DtypeError, ShapeError
-from minigrad.ops.base import Array, Grads, Tensor, Unary, backend_of
+from minigrad.ops.base import Array, Grads, Tensor, Unary, backend_of, mixed
+from minigrad.ops.region import Regions
 from minigrad.ops.shape import pad as constant_pad
 
 
@@ -125,4 +126,6 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             n = input.array.shape[axis]
             before, after = max(before, 0), max(after, 0)
         plan.append((axis, [_PLACE[mode](i, n) for i in range(-before, n + after)]))
+    if Regions.open:  # autocast computes it in float32
+        (input,) = mixed("full", (input,))
     return PadByCopy(tuple(plan)).apply(input) if plan else input.clone()
