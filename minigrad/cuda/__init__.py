@@ -1,5 +1,7 @@
 """The GPU, in PyTorch's words: `minigrad.cuda.is_available()`, streams, events, memory, and captured steps."""
 
+from typing import Any
+
 from minigrad.cuda.device import (
     DeviceProperties,
     current_device,
@@ -83,3 +85,12 @@ __all__ = [
     "stream",
     "synchronize",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """PyTorch's older place for mixed precision: `minigrad.cuda.amp.autocast()`."""
+    if name != "amp":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from minigrad.amp import legacy
+
+    return legacy

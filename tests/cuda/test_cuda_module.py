@@ -52,6 +52,77 @@ def test_memory_is_counted_and_given_back(gpu: Any) -> None:
     assert len(gpu.mem_get_info()) == 2
 
 
+def test_the_peak_of_memory(gpu: Any, monkeypatch: pytest.MonkeyPatch, cupy: Any) -> None:
+    from minigrad.cuda import memory
+
+    monkeypatch.setattr(memory._Peak, "counted", None)
+    monkeypatch.setattr(memory._Peak, "reserved", 0)
+    assert gpu.max_memory_allocated() >= gpu.memory_allocated()  # what was reserved: nobody has counted yet
+    try:
+        gpu.reset_peak_memory_stats()
+        before = gpu.memory_allocated()
+        x = mg.zeros(1000, device="cuda")
+        y = mg.zeros(1000, device="cuda")
+        del x
+        assert gpu.max_memory_allocated() == before + 8192 and gpu.memory_allocated() == before + 4096
+        reserved = gpu.max_memory_reserved()
+        del y
+        gpu.empty_cache()
+        assert gpu.max_memory_reserved() == reserved > gpu.memory_reserved()
+        gpu.reset_peak_memory_stats()
+        assert gpu.max_memory_allocated() == before
+        assert gpu.memory_stats()["allocated_bytes.all.peak"] == before
+    finally:
+        cupy.cuda.set_allocator(None)
+
+
+def test_what_a_device_is(gpu: Any) -> None:
+    found = gpu.get_device_properties()
+    assert (found.name, found.major, found.minor, found.total_memory) == ("emulated device", 8, 0, 16 << 30)
+    assert found.multi_processor_count == 4 and gpu.get_arch_list() == ["sm_80"]
+
+
+def test_another_device_for_a_while(gpu: Any, cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[int] = []
+    monkeypatch.setattr(cupy.cuda.Device, "use", lambda self: used.append(self.id))
+    with gpu.device(0):
+        assert used == [0]
+    assert used == [0, 0]
+    for nothing in (None, -1):
+        with gpu.device(nothing):
+            assert used == [0, 0]
+    with pytest.raises(DeviceError, match=r"invalid device ordinal: cuda:3, but there is 1"), gpu.device("cuda:3"):
+        pass
+
+
+def test_the_older_place_of_mixed_precision(gpu: Any) -> None:
+    from minigrad.amp import legacy
+
+    assert gpu.amp is legacy
+    with pytest.raises(AttributeError, match="has no attribute 'missing'"):
+        _ = gpu.missing
+
+
+def test_a_script_of_pytorch_s_finds_its_way(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first lines of most scripts, and the last ones, under PyTorch's own names."""
+    import minigrad.torch
+
+    target = minigrad.torch.Renamed("torch", mg)
+    cuda = minigrad.torch.Renamed("torch.cuda", minigrad.cuda)
+    device = target.device("cuda" if cuda.is_available() else "cpu")
+    x = target.ones(2).pin_memory().to(device, non_blocking=True)
+    assert x.is_cuda and x.get_device() == cuda.current_device() == 0 and cuda.device_count() == 1
+    cuda.manual_seed_all(0)
+    with cuda.device(0), cuda.stream(cuda.Stream()):
+        x = x * 2
+    cuda.current_stream().synchronize()
+    cuda.synchronize()
+    assert x.cpu().tolist() == [2, 2] and cuda.max_memory_allocated() >= cuda.memory_allocated() > 0
+    cuda.empty_cache()
+    cuda.set_stream(cuda.default_stream())
+    assert cuda.current_stream() == cuda.default_stream()
+
+
 def test_streams_and_events(gpu: Any) -> None:
     start, end = gpu.Event(enable_timing=True), gpu.Event(enable_timing=True)
     side = gpu.Stream()
