@@ -411,16 +411,14 @@ def normal(
     generator: Generator | None = None,
     dtype: Any = None,
     device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Normally distributed numbers with means and deviations given as numbers or tensors."""
     if size is not None:
         from minigrad.random import distributions
 
-        return _drawn(
-            distributions.normal(_sizes("normal", (size,)), mean, std, _floating("normal", dtype), generator),
-            device,
-            False,
-        )
+        numbers = distributions.normal(_sizes("normal", (size,)), mean, std, _floating("normal", dtype), generator)
+        return _drawn(numbers, device, requires_grad)
     like = mean if isinstance(mean, Tensor) else std
     shape = np.broadcast_shapes(getattr(mean, "shape", ()), getattr(std, "shape", ()))
     return randn(shape, generator=generator, dtype=like.dtype, device=like.device) * std + mean

@@ -78,8 +78,16 @@ def test_rsample_is_differentiable(case):
 
 @pytest.mark.parametrize(
     "case",
-    ["Normal", "Bernoulli", "Categorical", "Exponential", "Laplace", "LogNormal", "OneHotCategorical"]
-    + ["MultivariateNormal root"],
+    [
+        "Normal",
+        "Bernoulli",
+        "Categorical",
+        "Exponential",
+        "Laplace",
+        "LogNormal",
+        "OneHotCategorical",
+        "MultivariateNormal root",
+    ],
 )
 def test_divergences(case):
     name = case.split()[0]
