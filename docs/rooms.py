@@ -20,7 +20,7 @@ BEGIN, END = "<!-- rooms: written by docs/rooms.py -->", "<!-- end of rooms -->"
 # Which modules share a room. The picture leaves out those of SMALL, which every room uses, and front doors, which no room
 # uses: `minigrad` itself, the command lines.
 ROOMS = {
-    "nn": ("nn", "models"),
+    "nn": ("nn", "models", "image_models"),
     "func": ("func", "autograd.functional"),  # in PyTorch's place, but made of operations
     "optim": ("optim", "amp"),
     "data": ("datasets", "transforms", "utils", "io"),
@@ -30,7 +30,7 @@ ROOMS = {
     "ops": ("ops", "dtypes"),
     "autograd": ("autograd",),
     "random": ("random",),
-    "registry": ("registry", "backend", "window", "device"),
+    "registry": ("registry", "backend", "arrays", "window", "device"),
     "backends": ("backends",),
 }
 SMALL = ("errors", "quiet", "surface", "layout", "return_types")
