@@ -198,7 +198,7 @@ def H(input: Tensor) -> Tensor:
 
 def retains_grad(input: Tensor) -> bool:
     """Whether retain_grad was called on a tensor that is no leaf."""
-    hooks = getattr(input.node, "hooks", None)
+    hooks: Any = getattr(input.node, "hooks", None)
     return bool(hooks) and -1 - input.output_nr in hooks
 
 

@@ -83,7 +83,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         """Draw all weights anew."""
         self.head.reset_parameters()
         for cluster in self.tail:
-            for layer in cluster:  # type: ignore[attr-defined]
+            for layer in cluster:
                 layer.reset_parameters()
 
     def forward(self, input: Tensor, target: Tensor) -> ASMoutput:

@@ -102,7 +102,7 @@ def checked(function: Any, name: str = "") -> Any:
                     f"{name}(): expected Tensor as element {i} in argument '{several}', but got {type(value).__name__}"
                 )
 
-    found = {f"allowed{i}": kinds for i, kinds in enumerate(allowed)}
+    found: dict[str, Any] = {f"allowed{i}": kinds for i, kinds in enumerate(allowed)}
     found |= {
         "function": function,
         "wrong": wrong,

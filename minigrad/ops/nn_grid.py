@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ShapeError
+from minigrad import dtypes
+from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, mul, sub
 from minigrad.ops.base import Array, Tensor, backend_of, wrap
 from minigrad.ops.index import GatherAlong, getitem
@@ -76,6 +77,10 @@ def grid_sample(
     Raises:
         ShapeError: if shapes or modes do not fit.
     """
+    if input.array.dtype != grid.array.dtype:
+        raise DtypeError(
+            f"nn.functional.grid_sample(): expected one dtype, but got input {dtypes.of(input.array)} and grid {dtypes.of(grid.array)}"
+        )
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ShapeError(
             f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
@@ -87,7 +92,9 @@ def grid_sample(
         )
     _check_grid(input.array.shape, grid.array.shape, mode)
     sizes, align = input.array.shape[2:], bool(align_corners)
-    places = [getitem(grid, (..., len(sizes) - 1 - axis)) for axis in range(len(sizes))]  # of z, y, x: x is the grid's first
+    places = [
+        getitem(grid, (..., len(sizes) - 1 - axis)) for axis in range(len(sizes))
+    ]  # of z, y, x: x is the grid's first
     points = [_pixels(place, size, align) for place, size in zip(places, sizes, strict=True)]
     if mode == "bicubic":
         return _cubic(input, points, padding_mode, align)
@@ -174,7 +181,8 @@ def _at(input: Tensor, coordinates: list[Array]) -> Tensor:
     """The pixels at whole coordinates (N, OH, OW) of each axis, 0 outside: -> (N, C, OH, OW)"""
     column = coordinates[-1]
     xp, (n, c, *sizes) = backend_of(column).xp, input.array.shape
-    inside, flat = True, 0
+    inside: Any = True
+    flat: Any = 0
     for place, size in zip(coordinates, sizes, strict=True):
         inside = (place >= 0) & (place < size) & inside
         flat = flat * size + place
