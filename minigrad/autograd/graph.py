@@ -149,6 +149,7 @@ class Op:
     saved: Any
     hooks: dict[int, Callable[[Any], Any]] | None
     memory: Memory | None  # the output's, where the output is kept
+    shown: str  # what a graph shows, where the op was told; unset otherwise
     where: str
 
     def forward(self, *arrays: Array) -> Array:

@@ -92,7 +92,7 @@ MODULES: dict[str, str] = {
     "torch.xpu": "+xpu",
     "torchvision": "+torchvision",
     "torchvision.datasets": "minigrad.datasets",
-    "torchvision.models": "minigrad.models",
+    "torchvision.models": "minigrad.image_models",
     "torchvision.transforms": "minigrad.transforms",
     "torchvision.transforms.functional": "minigrad.transforms.functional",
     "torchvision.utils": "minigrad.utils.images",
@@ -137,7 +137,8 @@ class Renamed(ModuleType):
         target = self.__dict__["_target"]
         whole = f"{self.__name__}.{name}"
         if whole in MODULES:
-            return importlib.import_module(whole)
+            found = getattr(target, name, None)  # torchvision.models.alexnet is a file, and the function in it
+            return found if callable(found) else importlib.import_module(whole)
         try:
             return getattr(target, name)
         except AttributeError:
