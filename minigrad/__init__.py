@@ -255,6 +255,14 @@ def __getattr__(name: str) -> _Any:
     if found is not None:
         globals()[name] = found
         return found
+    if name == "backends":
+        return _import_module("minigrad.backends")
+    if not name.startswith("_"):  # PyTorch's switches and compilers, for scripts that say `import minigrad as torch`
+        from minigrad.torch import MODULES
+
+        source = MODULES.get(f"torch.{name}", "")
+        if source.startswith("+"):
+            return getattr(_import_module("minigrad.torch.extras"), source[1:])
     raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
 
 

@@ -141,3 +141,19 @@ def test_importing_the_package_changes_nothing():
     assert done.stdout == "torch\n" and done.returncode == 0
     late = run("-c", "import torch, minigrad.torch; minigrad.torch.install()")
     assert "already imported" in late.stderr
+
+
+def test_scripts_whose_import_is_changed_find_the_switches(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import minigrad as torch\n"
+        "torch.backends.cudnn.benchmark = False\n"
+        "torch.backends.cudnn.deterministic = True\n"
+        "device = 'mps' if torch.backends.mps.is_available() else 'cpu'\n"
+        "twice = torch.jit.script(lambda x: 2 * x)\n"
+        "torch.backends.cuda.matmul.allow_tf32 = True\n"
+        "print(device, twice(torch.ones(2, device=device)).tolist(), torch.compiler.is_compiling())\n"
+        "assert torch.backends.numpy_backend and not hasattr(torch.backends, 'nothing') and not hasattr(torch, 'nothing')\n"
+    )
+    done = run(script)
+    assert done.stdout == "cpu [2.0, 2.0] False\n", done.stderr
