@@ -222,6 +222,9 @@ def logaddexp(
     other_mask: Tensor | None = None,
 ) -> Tensor:
     """log(exp(a) + exp(b)) of what each mask shows."""
-    _no_integer("logaddexp", input)
+    if other.array.dtype.kind in "iub":
+        _no_integer("logaddexp", input)
+    kind = dtypes.result_numpy((input.array, other.array))
+    input, other = cast(input, kind), cast(other, kind)
     a = _prepared(input, input_mask, -math.inf, dtype)
     return pointwise.logaddexp(a, _prepared(other, other_mask, -math.inf, dtype))

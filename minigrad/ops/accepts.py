@@ -35,7 +35,7 @@ COMMON = "gaussian_nll_loss hypot igamma igammac logaddexp logaddexp2 nextafter 
 PROMOTING = frozenset(COMMON.split())
 
 # These look at the type only where there is something to compute.
-NOTHING = "adaptive_avg_pool1d batch_norm histogram pdist"
+NOTHING = "adaptive_avg_pool1d batch_norm cdist histogram pdist"
 EMPTY = frozenset(NOTHING.split())
 
 # What is computed in float32 when it comes in half precision, and rounded once: as PyTorch's kernels do.

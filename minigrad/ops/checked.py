@@ -40,11 +40,14 @@ def classes(annotation: Any) -> tuple[type, ...]:
     return tuple(cls for word in words for cls in CLASSES[word]) if set(words) <= set(CLASSES) else ()
 
 
-def checked(function: Any, name: str = "") -> Any:
+def checked(function: Any, name: str = "", out: dict[str, Any] | None = None) -> Any:
     """The function, of the same signature, with its arguments checked before it runs.
 
     Its first argument's element type is looked up in `minigrad/ops/accepts.py`. Where there is nothing to check, it is
     the function itself.
+
+    Arguments:
+        out: what the function needs to take out=, too: see minigrad/ops/out.py.
     """
     inner = getattr(function, "__code__", None)
     if inner is None:
@@ -72,6 +75,7 @@ def checked(function: Any, name: str = "") -> Any:
         bool(many),
         bool(allowed) and allowed[0] != (Variable,),
         any(name in listed for listed in FULL.values()),
+        out is not None,
     )
 
     def wrong(i: int, value: Any) -> NoReturn:
@@ -113,12 +117,13 @@ def checked(function: Any, name: str = "") -> Any:
     }
     found |= {"widened": widened, "NARROW": NARROW}
     found |= {"Regions": Regions, "lists": lists, "in_full": in_full, "label": name}
-    found |= {"__builtins__": builtins, "__name__": function.__module__}
+    found |= {"__builtins__": builtins, "__name__": function.__module__, **(out or {})}
     made = FunctionType(code.replace(co_name=name, co_qualname=name), found, name, function.__defaults__)
     made.__kwdefaults__ = function.__kwdefaults__
     made.__annotations__ = function.__annotations__
     made.__doc__ = function.__doc__
-    made.__wrapped__ = function  # type: ignore[attr-defined]
+    if out is None:
+        made.__wrapped__ = function  # type: ignore[attr-defined]
     return made
 
 
@@ -167,6 +172,7 @@ def _code(
     many: bool,
     number: bool,
     mixed: bool,
+    out: bool,
 ) -> CodeType:
     """The check of one signature, written as text: a general one, which has to look at each call's arguments, costs more."""
     given = [
@@ -175,9 +181,16 @@ def _code(
         *(f"{n}={n}" for n in names[count:]),
         *([f"**{others}"] if others else []),
     ]
-    star = [f"*{several}"] if several else ["*"] if len(names) > count else []
-    signature = [*names[:count], *star, *names[count:], *([f"**{others}"] if others else [])]
+    star = [f"*{several}"] if several else ["*"] if len(names) > count or out else []
+    more = ["out"] if out else []
+    signature = [*names[:count], *star, *names[count:], *more, *([f"**{others}"] if others else [])]
     lines = [f"def check({', '.join(signature)}):"]
+    if out:
+        placed = len(names[:count]) + bool(several)
+        args = "".join(f"{v}, " for v in given[:placed])
+        lines.append(
+            f"    if out is not None: return into(out, rule, compute, ({args}), dict({', '.join(given[placed:])}))"
+        )
     lines += [f"    if not isinstance({names[i]}, allowed{i}): wrong({i}, {names[i]})" for i in places]
     if many:
         lines.append(f"    every({several})")

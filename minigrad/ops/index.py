@@ -331,6 +331,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         raise ShapeError(f"index_select(): Index is supposed to be a vector, but got dimension {where_.ndim}")
     axis = normal_axis("index_select", dim, input.array.ndim)
     if not input.array.ndim:
+        _check_bounds(where_, 0, 1)
         return input.clone()
     where_ = where_.reshape(-1)
     size = input.array.shape[axis]
@@ -385,6 +386,8 @@ def scatter(
 ) -> Tensor:
     """input with src (or a number) written at index along a dimension: y[index[i][j]][j] = src[i][j] for dim 0."""
     src = value if src is None else src
+    if src is None:
+        raise TypeError("scatter(): argument 'src' (position 4) must be Tensor or Number, not NoneType")
     if not input.array.ndim:
         return _lifted(scatter, input, index, src, reduce=reduce)
     where_, axis = _index_array("scatter", index), normal_axis("scatter", dim, input.array.ndim)

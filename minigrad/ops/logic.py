@@ -287,6 +287,9 @@ def where(condition: Tensor, input: Tensor | complex | None = None, other: Tenso
     if not isinstance(condition, Variable) or condition.array.dtype.kind != "b":
         kind = dtypes.of(condition.array) if isinstance(condition, Variable) else type(condition).__name__
         raise TypeError(f"where(): expected condition to be a boolean tensor, but got {kind}")
+    if input is None or other is None:
+        name = "input" if input is None else "other"
+        raise TypeError(f"where(): argument '{name}' must be Tensor or Number, not NoneType")
     arrays = tuple(v.array if isinstance(v, Variable) else v for v in (input, other))
     wanted = dtypes.result_numpy(arrays)
     scalar = backend_of(condition.array).scalar

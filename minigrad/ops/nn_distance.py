@@ -7,7 +7,7 @@ from typing import Any
 from minigrad import dtypes
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import add, div, maximum, mul, sub
-from minigrad.ops.base import Tensor, backend_of, wrap
+from minigrad.ops.base import Tensor, backend_of, cast, wrap
 from minigrad.ops.extreme import norm
 from minigrad.ops.index import getitem
 from minigrad.ops.matmul import matmul
@@ -29,7 +29,8 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors along a dimension, which lengths below eps count as eps."""
-    x1, x2 = broadcast_tensors(x1, x2)
+    kind = dtypes.result_numpy((x1.array, x2.array))
+    x1, x2 = broadcast_tensors(cast(x1, kind), cast(x2, kind))
     size1, size2 = (_length(x, dim, eps) for x in (x1, x2))
     return sum(mul(div(x1, size1), div(x2, size2)), dim)
 

@@ -119,6 +119,11 @@ def binary_cross_entropy_with_logits(
     """
     if input.array.shape != target.array.shape:
         raise ShapeError(f"Target size ({_size(target)}) must be the same as input size ({_size(input)})")
+    if target.array.dtype.kind in "iub":
+        raise DtypeError(
+            "binary_cross_entropy_with_logits(): result type cannot be cast to that of argument 'target', "
+            f"{dtypes.of(target.array)}"
+        )
     log_p = logsigmoid(input)
     if pos_weight is not None:
         log_p = mul(log_p, add(mul(sub(pos_weight, 1), target), 1))
@@ -135,6 +140,8 @@ def kl_div(
 
     "batchmean" divides the sum by the batch size.
     """
+    if target.array.dtype.kind in "iub":
+        raise DtypeError(f"kl_div(): Integral inputs not supported, but argument 'target' is {dtypes.of(target.array)}")
     reduction = legacy(reduction, size_average, reduce)
     if log_target:
         losses = mul(exp(target), sub(target, input))
@@ -170,7 +177,7 @@ def poisson_nll_loss(
 
 
 def gaussian_nll_loss(
-    input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:
     """-log of the normal density of target with mean input and variance var, less a constant unless `full`.
 
@@ -293,6 +300,7 @@ def triplet_margin_with_distance_loss(
     swap: bool = False, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """triplet_margin_loss with a distance of one's own."""
+    _same_rank("triplet_margin_with_distance_loss", anchor, positive, negative)
     if margin <= 0:
         raise ShapeError(f"margin must be greater than 0, got {margin}")
     distance = distance_function or pairwise_distance

@@ -172,6 +172,8 @@ def checked_window(op: str, shape: Shape, *numbers: Any) -> Window:
 def _checked_window(
     op: str, shape: Shape, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Window:
+    if not isinstance(ceil_mode, bool):
+        raise TypeError(f"{op}(): argument 'ceil_mode' must be bool, not {type(ceil_mode).__name__}")
     size = pair(op, "kernel_size", kernel)
     steps = size if stride is None or stride in ((), []) else pair(op, "stride", stride)
     window = pool_window(op, size, steps, pair(op, "padding", padding), pair(op, "dilation", dilation), bool(ceil_mode))

@@ -37,7 +37,6 @@ from minigrad.ops.shape import (
     t,
     transpose,
     unsqueeze,
-    view,
 )  # fmt: skip
 from minigrad.ops.shape import pad as padded
 
@@ -381,4 +380,4 @@ transpose_copy = _copied(transpose, "transpose_copy")
 unbind_copy = _copied(unbind, "unbind_copy")
 unfold_copy = _copied(unfold, "unfold_copy")
 unsqueeze_copy = _copied(unsqueeze, "unsqueeze_copy")
-view_copy = _copied(view, "view_copy")
+view_copy = _copied(reshape, "view_copy")

@@ -95,6 +95,8 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
             f"{list(source.array.shape)}"
         )
     if not input.array.ndim:
+        if source.array.ndim > 1:
+            raise ShapeError(f"index_copy(): argument 'source' of size {list(source.array.shape)} beside a number")
         return reshape(written(reshape(input, 1), places, reshape(source, 1)), ())
     return written(input, (*(slice(None),) * axis, places), source)
 
@@ -272,6 +274,10 @@ def index_reduce(
                 f"have the number of indices. Expected {slot}, but argument 'source' has {list(source.array.shape)}"
             )
     if not input.array.ndim:
+        if source.array.ndim > 1 or source.array.size != index.array.size:
+            raise ShapeError(
+                f"index_reduce(): argument 'source' of size {list(source.array.shape)} beside a number and {index.array.size} indices"
+            )
         return scatter_reduce(input, 0, index, reshape(source, -1), reduce, include_self=include_self)
     places = reshape(index, [-1 if i == axis else 1 for i in range(input.array.ndim)])
     return scatter_reduce(input, axis, expand(places, source.array.shape), source, reduce, include_self=include_self)

@@ -1,6 +1,6 @@
 """PyTorch's own operator database, run on minigrad: every sample's results and gradients beside PyTorch's.
 
-python tests/surface/database.py [--second] [NAME ...]   prints a table: agreeing, differing, missing.
+python tests/surface/database.py --second --dtypes --errors     compares and prints; see sweep.py for all switches.
 
 Operations are resolved by name, as a user would: `minigrad.f`, else `Tensor.f`, `nn.functional.f` and `special.f`
 where the name says so. Left out, because minigrad does not mean to have them: complex and sparse numbers, `linalg`, FFTs,
@@ -10,7 +10,6 @@ random numbers (they have tests of their own) and what returns memory as it was 
 from __future__ import annotations
 
 import sys
-import warnings
 from typing import Any
 
 import numpy as np
@@ -262,7 +261,7 @@ def check(name: str, second: bool = False) -> int:
     function = resolve(op.name)
     if function is None:
         raise LookupError(op.name)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     count = 0
     for i, sample in enumerate(op.sample_inputs("cpu", torch.float64, requires_grad=op.supports_autograd)):
         try:
@@ -276,34 +275,7 @@ def check(name: str, second: bool = False) -> int:
     return count
 
 
-def main(arguments: list[str]) -> None:
-    """Print the table."""
-    warnings.simplefilter("ignore")
-    second = "--second" in arguments
-    wanted = [a for a in arguments if not a.startswith("-")]
-    agree, differ, missing = [], [], []
-    for name, op in OPERATIONS.items():
-        if (wanted and name not in wanted and op.name not in wanted) or not (
-            wanted or counts(op) or "--linalg" in arguments
-        ):
-            continue
-        try:
-            check(name, second)
-        except LookupError:
-            missing.append(name)
-        except Disagreement as error:
-            differ.append(name)
-            print(f"{name}: {str(error)[:400]}")
-            if "--raise" in arguments:
-                raise
-        else:
-            agree.append(name)
-    print("\nagreeing:", " ".join(agree))
-    print("\nmissing:", " ".join(missing))
-    print(
-        f"\n{len(agree)} agree, {len(differ)} differ, {len(missing)} are missing, of {len(agree) + len(differ) + len(missing)}"
-    )
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    import sweep  # which knows this module under its own name
+
+    sweep.main(sys.argv[1:])

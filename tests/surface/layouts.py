@@ -100,7 +100,7 @@ def check(name: str, limit: int | None = None, second: bool = False) -> int:
     """
     op = database.OPERATIONS[name]
     function, count = database.resolve(op.name), 0
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     if not op.supports_autograd:
         return 0
     for i, sample in enumerate(itertools.islice(op.sample_inputs("cpu", torch.float64, requires_grad=True), limit)):

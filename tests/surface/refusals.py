@@ -33,7 +33,7 @@ def spoilt(value: Any) -> Iterator[Any]:
         yield from ("a", [1.0])
     elif isinstance(value, str):
         yield from ("nonsense", 3)
-    elif isinstance(value, tuple | list) and value and all(type(v) is int for v in value):
+    elif type(value) in (tuple, list) and value and all(type(v) is int for v in value):
         yield from (
             type(value)(other)
             for other in (
@@ -68,14 +68,14 @@ METHODS = database.named(
 def bad_calls(op: Any, limit: int) -> Iterator[tuple[str, Any, tuple[Any, ...], dict[str, Any]]]:
     """Calls of an entry that are wrong or may be: a description, the input, arguments and options."""
     if op.error_inputs_func is not None and not op.name.startswith("__r"):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         for case in op.error_inputs("cpu"):
             sample = case.sample_input
             yield "error sample", sample.input, tuple(sample.args), sample.kwargs
     kind = next((t for t in (torch.float64, torch.float32, torch.int64, torch.bool) if t in op.dtypes), None)
     if kind is None or op.name in DANGEROUS | METHODS:
         return
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     for sample in itertools.islice(op.sample_inputs("cpu", kind), limit):
         args = (sample.input, *sample.args)
         for i, value in enumerate(args):

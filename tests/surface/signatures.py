@@ -24,6 +24,27 @@ PLACES = (
     ("special.", torch.special, minigrad.special),
 )
 
+# Where PyTorch's documentation and its functions differ (tried), or ours do.
+UNTRUE = "the documentation's word; the function itself takes ours"
+NAMES = {
+    UNTRUE: "cumulative_trapezoid kthvalue searchsorted std_mean topk trapezoid true_divide var_mean Tensor.apply_ Tensor.bmm "
+    "Tensor.div Tensor.divide Tensor.dot Tensor.dsplit Tensor.floor_divide Tensor.fmod Tensor.frexp Tensor.histogram Tensor.hsplit "
+    "Tensor.index_copy Tensor.kthvalue Tensor.masked_scatter Tensor.matmul Tensor.mode Tensor.mul Tensor.multiply Tensor.narrow "
+    "Tensor.put Tensor.remainder Tensor.take Tensor.topk Tensor.true_divide Tensor.type_as Tensor.vsplit Tensor.where "
+    "special.scaled_modified_bessel_k0 special.scaled_modified_bessel_k1 special.spherical_bessel_j0 set_num_threads "
+    "set_num_interop_threads Tensor.resize_as_ amax amin Tensor.amax Tensor.amin norm",
+    "the argument is A, as in linalg": "det inverse pinverse",
+    "the argument is split_size_or_sections, as the function's": "Tensor.split Tensor.unsafe_split",
+    "the dimension is dim, as cat's": "concatenate",
+    "takes no out": "matrix_power geqrf",
+    "there are no memory formats and no sparse dimensions": "Tensor.dim_order Tensor.to_sparse",
+    "there is one format of files": "save",
+    "None by default stands for False": "asarray",
+    "the arguments are transpose's": "swapaxes Tensor.swapaxes",
+    "the device is the first argument, whatever its name": "Tensor.cuda",
+}
+REASONS = {name: why for why, names in NAMES.items() for name in names.split()}
+
 
 def documented(function: Any, name: str) -> list[tuple[str, str, Any]] | None:
     """(name, kind, default) of every parameter, from the documentation; kind is "positional", "keyword" or "several"."""
@@ -96,6 +117,7 @@ def disagreement(name: str, theirs: Any, ours: Any) -> str | None:
     if name.startswith("Tensor.") and mine:
         mine = mine[1:]
     wanted = [w for w in wanted if w[0] not in MACHINERY]
+    mine = [p for p in mine if p.name not in MACHINERY]
     for place, (argument, kind, default) in enumerate(wanted):
         found = next((p for p in mine if p.name == argument), None)
         if found is None:
