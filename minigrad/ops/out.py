@@ -20,6 +20,7 @@ from minigrad.autograd.grad_mode import is_grad_enabled
 from minigrad.autograd.graph import Duties, Variable
 from minigrad.errors import DeviceError, DtypeError, GraphError
 from minigrad.ops.base import cast
+from minigrad.ops.checked import checked
 from minigrad.ops.inplace import check_writable
 from minigrad.ops.storage import resized
 
@@ -72,6 +73,13 @@ def with_out(name: str, compute: Any, rule: str = "", module: str = "minigrad") 
         module: where the function will be found.
     """
     plain: Any = inspect.unwrap(compute)
+    found: dict[str, Any] = {"compute": compute, "into": into, "rule": rule or RULE[name], "__name__": module}
+    if plain is not compute:  # its arguments are checked: the same wrapper does both
+        made = checked(plain, compute.__name__, found)
+        made.__name__ = made.__qualname__ = name
+        made.__kwdefaults__ = {**(plain.__kwdefaults__ or {}), "out": None}
+        made.__annotations__ = {**plain.__annotations__, "out": "Any"}
+        return made
     inner = plain.__code__
     positional = inner.co_varnames[: inner.co_argcount]
     keyword = inner.co_varnames[inner.co_argcount : inner.co_argcount + inner.co_kwonlyargcount]
@@ -79,13 +87,7 @@ def with_out(name: str, compute: Any, rule: str = "", module: str = "minigrad") 
     several = rest[0] if inner.co_flags & inspect.CO_VARARGS else ""
     others = rest[bool(several)] if inner.co_flags & inspect.CO_VARKEYWORDS else ""
     code = _code(positional, keyword, several, others).replace(co_name=name, co_qualname=name)
-    found = {
-        "compute": compute,
-        "into": into,
-        "rule": rule or RULE[name],
-        "__builtins__": builtins,
-        "__name__": module,
-    }
+    found["__builtins__"] = builtins
     made = FunctionType(code, found, name, plain.__defaults__)
     made.__kwdefaults__ = {**(plain.__kwdefaults__ or {}), "out": None}
     made.__annotations__ = {**plain.__annotations__, "out": "Any"}
