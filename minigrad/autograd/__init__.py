@@ -15,7 +15,19 @@ from minigrad.autograd.grad_mode import (
     set_grad_enabled,
 )
 from minigrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from minigrad.autograd.graph import Variable
+from minigrad.autograd.graph import Variable as _Variable
+
+
+class _AnyTensor(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, _Variable)
+
+
+class Variable(metaclass=_AnyTensor):
+    """`Variable(tensor)` of old scripts: the tensor, detached; every tensor is an instance."""
+
+    def __new__(cls, data: _Any, requires_grad: bool = False, volatile: bool = False) -> _Any:
+        return data.detach().requires_grad_(requires_grad)
 
 
 def __getattr__(name: str) -> _Any:

@@ -203,24 +203,8 @@ model_zoo = SimpleNamespace(__doc__="torch.utils.model_zoo", load_url=_download)
 # ------------------------------------------------------------------------------------------------ torch.autograd
 
 
-class _AnyTensor(type):
-    def __instancecheck__(cls, instance: object) -> bool:
-        from minigrad.autograd import Variable
-
-        return isinstance(instance, Variable)
-
-
-class _Wrapper(metaclass=_AnyTensor):
-    """`Variable(tensor)` of old scripts: the tensor, detached; every tensor is an instance."""
-
-    def __new__(cls, data: Any, requires_grad: bool = False, volatile: bool = False) -> Any:
-        return data.detach().requires_grad_(requires_grad)
-
-
 class _Autograd:
     """torch.autograd"""
-
-    Variable = _Wrapper
 
     def __getattr__(self, name: str) -> Any:
         import minigrad.autograd

@@ -147,6 +147,9 @@ def test_scripts_whose_import_is_changed_find_the_switches(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import minigrad as torch\n"
+        "from minigrad.autograd import Variable\n"
+        "v = Variable(torch.ones(2), requires_grad=True)\n"
+        "assert v.requires_grad and v.is_leaf and isinstance(v, Variable) and not isinstance(2, Variable)\n"
         "torch.backends.cudnn.benchmark = False\n"
         "torch.backends.cudnn.deterministic = True\n"
         "device = 'mps' if torch.backends.mps.is_available() else 'cpu'\n"
