@@ -7,7 +7,7 @@ from typing import Any
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
 from minigrad.ops.base import Tensor
-from minigrad.ops.nn_loss import legacy
+from minigrad.ops.loss import legacy
 
 
 class _Loss(Module):

@@ -175,7 +175,8 @@ def multi_head_attention_forward(
         weights = None
         y = scaled_dot_product_attention(q, k, v, mask, rate)
     y = reshape(transpose(y, 0, 1), (length * n, e))
-    y = reshape(linear(y, out_proj_weight, out_proj_bias), (length, n, out_proj_weight.array.shape[0]))
+    y = linear(y, out_proj_weight, out_proj_bias)
+    y = reshape(y, (length, n, y.array.shape[-1]))
     if weights is not None:
         weights = reshape(weights, (n, num_heads, length, s))
         weights = mean(weights, 1) if average_attn_weights else weights

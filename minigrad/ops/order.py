@@ -340,7 +340,7 @@ def isin(
     elements: Tensor | complex, test_elements: Tensor | complex, *, assume_unique: bool = False, invert: bool = False
 ) -> Tensor:
     """Whether each element is one of the test elements."""
-    like = elements if isinstance(elements, Variable) else test_elements
+    like: Any = elements if isinstance(elements, Variable) else test_elements
     xp = backend_of(like.array).xp
     a, b = (xp.asarray(v.array if isinstance(v, Variable) else v) for v in (elements, test_elements))
     return wrap(xp.asarray(xp.isin(a, b, assume_unique=assume_unique, invert=invert)))

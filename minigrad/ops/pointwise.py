@@ -145,7 +145,8 @@ def exp2(input: Tensor) -> Tensor:
 def copysign(input: Tensor, other: Tensor | float) -> Tensor:
     """|input| with the sign of other."""
     if not isinstance(input, Variable):
-        input = wrap(backend_of(other.array).xp.asarray(input, dtype=other.array.dtype))
+        like: Any = other
+        input = wrap(backend_of(like.array).xp.asarray(input, dtype=like.array.dtype))
     return Copysign().apply(input, other)
 
 
