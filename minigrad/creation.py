@@ -176,6 +176,7 @@ def _uniform_maker(name: str, about: str) -> Any:
         requires_grad: bool = False,
         layout: Any = None,
         pin_memory: bool = False,
+        memory_format: Any = None,
     ) -> Tensor:
         return _filled(name, name, sizes if size is None else (size,), dtype, device, requires_grad)
 

@@ -64,7 +64,7 @@ class VisionDataset(Dataset[tuple[Any, Any]]):
         if self.extra_repr():
             lines.append(f"    {self.extra_repr()}")
         if self.transform is not None or self.target_transform is not None:
-            lines.append("StandardTransform")
+            lines.append("    StandardTransform")
             lines += [_titled("Transform", self.transform), _titled("Target transform", self.target_transform)]
         return "\n".join(line for line in lines if line)
 

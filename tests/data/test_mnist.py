@@ -75,7 +75,7 @@ def test_repr(tmp_path):
         "    Number of datapoints: 3",
         f"    Root location: {tmp_path}",
         "    Split: Test",
-        "StandardTransform",
+        "    StandardTransform",
         "Transform: <built-in function abs>",
     ]
 
