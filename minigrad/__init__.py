@@ -258,9 +258,7 @@ def __getattr__(name: str) -> _Any:
     if name == "backends":
         return _import_module("minigrad.backends")
     if not name.startswith("_"):  # PyTorch's switches and compilers, for scripts that say `import minigrad as torch`
-        from minigrad.torch import MODULES
-
-        source = MODULES.get(f"torch.{name}", "")
+        source = _import_module("minigrad.torch").MODULES.get(f"torch.{name}", "")
         if source.startswith("+"):
             return getattr(_import_module("minigrad.torch.extras"), source[1:])
     raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
@@ -285,6 +283,7 @@ def is_floating_point(input: Tensor) -> "_Any":
     return input.is_floating_point()
 
 
+@_checked
 def allclose(
     input: "Tensor", other: "Tensor", rtol: "_Any" = 1e-05, atol: "_Any" = 1e-08, equal_nan: "_Any" = False
 ) -> "_Any":
@@ -292,12 +291,10 @@ def allclose(
     return _surface.function("isclose")(input, other, rtol, atol, equal_nan).all().item()
 
 
+@_checked
 def equal(input: "Tensor", other: "Tensor") -> "_Any":
     """Whether two tensors have the same shape and elements."""
     return input.array.shape == other.array.shape and not (input != other).any().item()
-
-
-allclose, equal = _checked(allclose), _checked(equal)
 
 
 def get_num_threads() -> "_Any":

@@ -324,20 +324,25 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return Diagonal(offset, a, b).apply(input)
 
 
-def _contract(a: Tensor, left: str, b: Tensor, right: str, kept: str) -> tuple[Tensor, str]:
+def _contract(a: Tensor, left: str, b: Tensor, right: str, kept: str, labels: str) -> tuple[Tensor, str]:
     """Two operands of an einsum as one: names in both that are not in `kept` are summed over.
 
     The product is a stack of matrices (names in both, names of the left, names of the right), and lies in memory in that
-    order, as PyTorch's does: dropout of an attention map draws its mask in the order of memory.
+    order, as PyTorch's does: dropout of an attention map draws its mask in the order of memory. `labels` are all names,
+    the result's first.
     """
-    order = sorted({*left, *right}, key=lambda c: kept.find(c) if c in kept else len(kept))
     over = [c for c in left if c in right and c not in kept]
     if not over:
+        order = [c for c in labels if c in left or c in right]
         return mul(_laid_out(a, left, order), _laid_out(b, right, order)), "".join(order)
-    both = [c for c in order if c in left and c in right and c in kept]
-    rows, columns = [c for c in order if c not in right], [c for c in order if c not in left]
-    if rows and columns and order.index(columns[-1]) < order.index(rows[0]):
-        return _contract(b, right, a, left, kept)
+    both = [c for c in labels if c in left and c in right and c in kept]
+    rows, columns = (
+        [c for c in labels if c in left and c not in right],
+        [c for c in labels if c in right and c not in left],
+    )
+    last = max(i for i, c in enumerate(labels) if c not in left and c not in over) if columns else 0
+    if rows and columns and last < labels.index(rows[0]):
+        return _contract(b, right, a, left, kept, labels)
     stacked_a = _stacked(a, left, both, rows, over)
     stacked_b = transpose(_stacked(b, right, both, columns, over), 1, 2)
     names = [*both, *rows, *columns]
@@ -436,9 +441,9 @@ def _einsum_checked(equation: str, names: list[str], result: str, operands: list
             n, v = "".join(c for k, c in enumerate(n) if k not in ones), squeeze(v, ones)
         names[i], operands[i] = n, v
     v, n = operands[0], names[0]
+    labels = result + "".join(sorted(set(sizes).difference(result)))
     for i in range(1, len(operands)):
-        later = sorted(set("".join(names[i + 1 :])).difference(result))
-        v, n = _contract(v, n, operands[i], names[i], "".join([*result, *later]))
+        v, n = _contract(v, n, operands[i], names[i], result + "".join(names[i + 1 :]), labels)
     v = _summed(v, n, result)
     return _laid_out(v, "".join(c for c in n if c in result), list(result))
 
