@@ -133,7 +133,11 @@ class Remainder(Binary):
 
     def forward(self, a: Array, b: Array) -> Array:
         _check_divisor("remainder", a, b)
-        return a % b
+        y = a % b
+        if y.dtype.kind != "f":
+            return y
+        xp = backend_of(y).xp
+        return xp.copysign(y, xp.where(y == 0, a, y))  # a zero has the sign of a, as C's fmod leaves it
 
     def backward(self, gy: Tensor) -> Grads:
         a, b = self.inputs

@@ -34,6 +34,7 @@ torch.split(x, split_size_or_sections=2, dim=1)[1]
 torch.arange(end=3)
 torch.arange(start=1, end=7, step=2)
 torch.spmm(x, x.T)
+torch.remainder(x, -1.5), torch.remainder(-x, 2), (-x) % 3, x.long() % -2
 x.scatter(1, torch.zeros(2, 1).long(), value=5)
 torch.zeros(4).scatter_(0, torch.tensor(2), value=1)
 torch.zeros(4).scatter(0, torch.tensor(2), torch.tensor(3.0))
