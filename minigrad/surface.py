@@ -113,7 +113,7 @@ ALIASES: dict[str, str] = {
 
 # What stands in nn.functional and is also a function of minigrad itself, as in PyTorch.
 DOORS = (
-    "adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear celu celu_ conv1d conv3d "
+    "adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear celu celu_ channel_shuffle conv1d conv3d "
     "conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity dropout feature_alpha_dropout group_norm hardshrink "
     "layer_norm max_pool1d max_pool3d pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu rms_norm rrelu selu selu_ "
     "threshold threshold_"

@@ -60,7 +60,7 @@ def checked(function: Any, name: str = "", out: dict[str, Any] | None = None) ->
     allowed = [classes(function.__annotations__.get(n, "Any")) for n in names]
     refused = REFUSED.get(name, "")
     many = classes(function.__annotations__.get(several, "Any"))
-    if not any(allowed) and not refused and not many:
+    if not any(allowed) and not refused and not many and out is None:
         return function
     places = tuple(i for i, found in enumerate(allowed) if found)
     code = _code(

@@ -8,11 +8,8 @@ A result is computed first and then written, so `out` may share memory with the 
 
 from __future__ import annotations
 
-import builtins
 import inspect
 import warnings
-from functools import cache
-from types import CodeType, FunctionType
 from typing import Any
 
 from minigrad import dtypes
@@ -73,43 +70,12 @@ def with_out(name: str, compute: Any, rule: str = "", module: str = "minigrad") 
         module: where the function will be found.
     """
     plain: Any = inspect.unwrap(compute)
-    found: dict[str, Any] = {"compute": compute, "into": into, "rule": rule or RULE[name], "__name__": module}
-    if plain is not compute:  # its arguments are checked: the same wrapper does both
-        made = checked(plain, compute.__name__, found)
-        made.__name__ = made.__qualname__ = name
-        made.__kwdefaults__ = {**(plain.__kwdefaults__ or {}), "out": None}
-        made.__annotations__ = {**plain.__annotations__, "out": "Any"}
-        return made
-    inner = plain.__code__
-    positional = inner.co_varnames[: inner.co_argcount]
-    keyword = inner.co_varnames[inner.co_argcount : inner.co_argcount + inner.co_kwonlyargcount]
-    rest = inner.co_varnames[inner.co_argcount + inner.co_kwonlyargcount :]
-    several = rest[0] if inner.co_flags & inspect.CO_VARARGS else ""
-    others = rest[bool(several)] if inner.co_flags & inspect.CO_VARKEYWORDS else ""
-    code = _code(positional, keyword, several, others).replace(co_name=name, co_qualname=name)
-    found["__builtins__"] = builtins
-    made = FunctionType(code, found, name, plain.__defaults__)
+    found = {"compute": compute, "into": into, "rule": rule or RULE[name], "__name__": module}
+    made = checked(plain, compute.__name__, found)
+    made.__name__ = made.__qualname__ = name
     made.__kwdefaults__ = {**(plain.__kwdefaults__ or {}), "out": None}
     made.__annotations__ = {**plain.__annotations__, "out": "Any"}
-    made.__doc__ = compute.__doc__
     return made
-
-
-@cache
-def _code(positional: tuple[str, ...], keyword: tuple[str, ...], several: str, others: str) -> CodeType:
-    """The wrapper's code: written as text once per signature, because one for all signatures takes twice the time in every call."""
-    named = [f"{k}={k}" for k in keyword] + ([f"**{others}"] if others else [])
-    star = f"*{several}" if several else "*"
-    given = [*positional, *([star] if several else []), *named]
-    signature = [*positional, star, *keyword, "out", *([f"**{others}"] if others else [])]
-    text = (
-        f"def wrapper({', '.join(signature)}):\n"
-        f"    if out is None:\n"
-        f"        return compute({', '.join(given)})\n"
-        f"    return into(out, rule, compute, ({''.join(v + ', ' for v in given[: len(given) - len(named)])}), dict({', '.join(named)}))\n"
-    )
-    whole = compile(text, __file__, "exec", dont_inherit=True)
-    return next(c for c in whole.co_consts if isinstance(c, CodeType))
 
 
 def into(out: Any, rule: str, compute: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -135,7 +101,8 @@ def into(out: Any, rule: str, compute: Any, args: tuple[Any, ...], options: dict
         options["dtype"] = out.dtype
     results = compute(*args, **options)
     if not isinstance(results, tuple):
-        return put(name, rule, results, out).requires_grad_() if wants_grad else put(name, rule, results, out)
+        y = put(name, rule, results, out)
+        return y.requires_grad_() if wants_grad else y
     if not isinstance(out, (tuple, list)) or len(out) != len(results):
         raise TypeError(f"{name}(): argument 'out' must be {len(results)} Tensors, not {shown(out)}")
     for y, o in zip(results, out, strict=True):
