@@ -175,12 +175,15 @@ __device__ void weight_grad_tile(const Real* gy, const Real* x, Real* gw, Real* 
                           counters ? counters + group * tiles * kMarks : counters);
 }
 
+// Blocks on a processor at least: in 32 bits the largest tile then fits into 128 registers a thread (144 otherwise, and one block).
+constexpr int kBlocks = sizeof(Sum) == 4 ? 2 : 1;
+
 #define TILES(rows, columns, TM, TN)                                                                                          \
-    extern "C" __global__ void __launch_bounds__(256) conv2d_##rows##x##columns(                                              \
+    extern "C" __global__ void __launch_bounds__(256, kBlocks) conv2d_##rows##x##columns(                                     \
         const Real* x, const Real* w, const Real* b, Real* y, const Geometry g, Index relu) {                                 \
         forward_tile<TM, TN>(x, w, b, y, g, relu);                                                                            \
     }                                                                                                                         \
-    extern "C" __global__ void __launch_bounds__(256) conv2d_input_grad_##rows##x##columns(const Real* gy, const Real* w,     \
+    extern "C" __global__ void __launch_bounds__(256, kBlocks) conv2d_input_grad_##rows##x##columns(const Real* gy, const Real* w, \
                                                                                            Real* gx, const Geometry g) {      \
         input_grad_tile<TM, TN>(gy, w, gx, g);                                                                                \
     }                                                                                                                         \

@@ -23,7 +23,7 @@ _FLAGS = (
     "-std=c++17 -O2 -g1 -fPIC -shared -fvisibility=hidden -fno-gnu-unique -U_FORTIFY_SOURCE "
     "-Wall -Wextra -Werror -Wno-unused-parameter -Wno-unknown-pragmas"
 ).split()
-_KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\(')
+_KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([\w, ]+\)\s+)?(\w+)\(')
 _running = threading.Lock()  # the emulated device does one thing at a time
 
 launches = 0
