@@ -24,9 +24,9 @@ def _none(*ignored: Any, **options: Any) -> None:
 
 
 def _cuda() -> bool:
-    import minigrad
+    from minigrad import cuda
 
-    return bool(minigrad.cuda.is_available())
+    return bool(cuda.is_available())
 
 
 def _same(function: Any = None, *ignored: Any, **options: Any) -> Any:
@@ -81,16 +81,16 @@ def _current_accelerator(check_available: bool = False) -> Any:
 
 
 def _accelerators() -> int:
-    import minigrad
+    from minigrad import cuda
 
-    return int(minigrad.cuda.device_count())
+    return int(cuda.device_count())
 
 
 def _accelerator_synchronize(device: Any = None) -> None:
-    import minigrad
+    from minigrad import cuda
 
     if _cuda():
-        minigrad.cuda.synchronize()
+        cuda.synchronize()
 
 
 accelerator = SimpleNamespace(
@@ -121,12 +121,12 @@ class _Jit:
     def __getattr__(self, name: str) -> Any:
         import typing
 
-        import minigrad
+        from minigrad.nn import Module
 
         if name == "Final":
             return typing.Final
         if name in ("ScriptModule", "ScriptFunction"):  # no module is one
-            found = type(name, (minigrad.nn.Module,), {"__doc__": "TorchScript's; none is ever made."})
+            found = type(name, (Module,), {"__doc__": "TorchScript's; none is ever made."})
             setattr(self, name, found)
             return found
         raise AttributeError(name)
