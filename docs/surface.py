@@ -18,6 +18,7 @@ import minigrad
 from minigrad import surface
 
 TARGET = Path(__file__).with_name("surface.md")
+FIGURES = Path(__file__).with_name("surface_figures.txt")  # written by tests/surface/database.py --all --write
 
 # Title, PyTorch's place, minigrad's.
 PLACES = (
@@ -97,8 +98,10 @@ Written by `docs/surface.py`, which asks both libraries; do not edit it by hand.
 of whose public names a few families are left out (quantisation, sparse tensors, vendors' libraries).
 
 A name that is there means what it means in PyTorch: signature, defaults, promotion, results, gradients.
-`tests/surface/test_database.py` holds the functions against PyTorch's own operator database, sample by sample, and names those
-that differ and why. {lazy} functions are listed in `minigrad/surface.py` with the forms they come in; the rest stands in the core.
+`python tests/surface/database.py --all` holds the functions against PyTorch's own operator database, sample by sample, and a part
+of that is among the tests; `tests/surface/expected.py` names what differs and why. {lazy} functions are listed in `minigrad/surface.py` with the forms they come in; the rest stands in the core.
+
+{FIGURES.read_text().strip()}
 
 | | there | PyTorch's |
 |---|---|---|

@@ -24,7 +24,7 @@ CASES = {
     "var of whole": (lambda: arange(2).var(), DtypeError, "only support floating point and complex dtypes"),
     "softmax of whole": (lambda: arange(2).softmax(0), DtypeError, '"softmax" not implemented for minigrad.int64'),
     "norm of whole": (lambda: arange(2).norm(), DtypeError, "Expected a floating point or complex tensor as input"),
-    "norm p": (lambda: ones(2).norm("nuc"), ShapeError, "p must be a number, 'fro' or inf, but got 'nuc'"),
+    "norm p": (lambda: ones(2).norm("sum"), ShapeError, "p must be a number, 'fro', 'nuc' or inf, but got 'sum'"),
     "max of nothing": (lambda: zeros(0).max(), ShapeError, "Expected reduction dim to be specified for input.numel() == 0"),
     "max along nothing": (lambda: zeros(0, 2).max(0), IndexError, "Expected reduction dim 0 to have non-zero size"),
     "argmax of nothing": (lambda: zeros(0).argmax(), IndexError, "Expected reduction dim to be specified"),

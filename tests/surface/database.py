@@ -1,6 +1,6 @@
 """PyTorch's own operator database, run on minigrad: every sample's results and gradients beside PyTorch's.
 
-python tests/surface/database.py --second --dtypes --errors     compares and prints; see sweep.py for all switches.
+python tests/surface/database.py --second --dtypes --errors     compares and prints; --all compares everything: see sweep.py.
 
 Operations are resolved by name, as a user would: `minigrad.f`, else `Tensor.f`, `nn.functional.f` and `special.f`
 where the name says so. Left out, because minigrad does not mean to have them: complex and sparse numbers, `linalg`, FFTs,

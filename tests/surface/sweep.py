@@ -3,7 +3,7 @@
 python tests/surface/database.py [--second] [--dtypes] [--errors] [--layouts] [--forms] [--promotion] [--signatures] [--all]
                                  [--linalg] [--write] [NAME ...]
 
-Without a switch: results and gradients of every sample in float64. --write puts the summary into docs/surface_figures.md.
+Without a switch: results and gradients of every sample in float64. --write puts the summary into docs/surface_figures.txt.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import refusals
 import signatures
 import torch
 
-FIGURES = Path(__file__).parents[2] / "docs" / "surface_figures.md"
+FIGURES = Path(__file__).parents[2] / "docs" / "surface_figures.txt"
 Found = tuple[str, str]  # what was called, and how it differs; "" if it agrees
 
 
