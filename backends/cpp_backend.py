@@ -262,6 +262,13 @@ class CppBackend(NumpyBackend):
         y = _cpp.linear(x, w, b, True)
         return super().linear_relu(x, w, b) if y is None else y
 
+    def linear_grads(
+        self, gy: Array, x: Array, w: Array, y: Array | None, needs: tuple[bool, bool, bool]
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        """Gradients of linear, or with its output y of linear_relu, in x, w and bias; None where `needs` says no."""
+        all_three = _cpp.linear_grads(gy, x, w, y, *needs)
+        return super().linear_grads(gy, x, w, y, needs) if all_three is None else all_three
+
     def conv2d_relu(self, x: Array, w: Array, b: Array | None, window: Window, groups: int = 1) -> Array:
         """relu(conv2d(...))"""
         y = _cpp.conv2d(x, w, b, window, groups, True)

@@ -44,6 +44,8 @@ class Selection:
 
     def with_backend(self, backend: Backend) -> Selection:
         """The same, with one backend active for its device and made the default."""
+        if self.default_device == backend.device and self.by_device.get(backend.device) is backend:
+            return self
         return Selection(
             backend.device,
             {**self.by_device, backend.device: backend},

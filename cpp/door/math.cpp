@@ -73,6 +73,38 @@ py::object linear(py::handle x, py::handle w, py::handle b, bool relu) {
     });
 }
 
+// Gradients of linear in x, w and bias, None where nobody asks; with y, of ReLU after it. gy, y (M, O), x (M, I), w (O, I)
+py::object linear_grads(py::handle gy, py::handle x, py::handle w, py::handle y, bool in_x, bool in_w, bool in_bias) {
+    if (!is_matrix(gy) || !is_matrix(x) || !is_matrix(w)) return not_here();
+    return dispatch(common_kind({gy, x, w, y}), [&](auto t) -> py::object {
+        using T = decltype(t);
+        Input<T> gradient(gy);
+        const int64_t m = gradient.dim(0), outputs = gradient.dim(1);
+        if (!y.is_none()) {
+            const Input<T> value = input<T>(y, 2, "y");
+            require(value.shape() == gradient.shape(), "linear_grads: gy and y differ in shape");
+            Output<T> masked{m, outputs};
+            without_gil([&] { kernels<T>().relu_grad(gradient.data, value.data, masked.data, m * outputs); });
+            gradient = Input<T>(masked.array);
+        }
+        const MatrixInput<T> rows(gradient.array), images(x), weights(w);
+        require(images.rows == m && weights.rows == outputs && weights.cols == images.cols, "linear_grads: the shapes do not fit");
+        MatrixInput<T> columns = rows;
+        std::swap(columns.rows, columns.cols);
+        std::swap(columns.row_step, columns.col_step);
+        const T* no_bias = nullptr;
+        py::object gx = py::none(), gw = py::none(), gb = py::none();
+        if (in_x) gx = product(rows, weights, no_bias, false);
+        if (in_w) gw = product(columns, images, no_bias, false);
+        if (in_bias) {
+            Output<T> sums{outputs};
+            without_gil([&] { kernels<T>().conv_bias_grad(gradient.data, m, outputs, 1, sums.data); });
+            gb = sums.array;
+        }
+        return py::make_tuple(gx, gw, gb);
+    });
+}
+
 // ------------------------------------------------------------------ elementwise
 
 template <class T>
@@ -205,6 +237,7 @@ void add_math(py::module_& m) {
     using D = Kernels<double>;
     m.def("matmul", matmul);
     m.def("linear", linear);
+    m.def("linear_grads", linear_grads);
     m.def("relu", map1<&F::relu, &D::relu>);
     m.def("relu_grad", map2<&F::relu_grad, &D::relu_grad>);
     m.def("sigmoid", map1<&F::sigmoid, &D::sigmoid>);

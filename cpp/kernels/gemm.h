@@ -12,6 +12,33 @@ struct Product {
     TileOut<T> out;
 };
 
+// So few rows that B is read where it lies: packing it would cost more than its scattered rows do.
+constexpr int64_t straight_rows = 240;
+
+// All tiles of rows x cols of C, A packed, B with its rows `step` apart. While the panels of A pass by one tile's columns of B,
+// those of the next come into the cache. A tile must not read behind B's rows: a last one that would is packed into `room`.
+template <class T>
+void multiply_straight(const T* a, const T* b, int64_t step, int64_t rows, int64_t height, int64_t cols, int64_t k, const TileOut<T>& out,
+                       T* room) {
+    const int64_t per_panel = k / ceil_div(rows, height) + 1;
+    for (int64_t j = 0; j < cols; j += tile_cols<T>) {
+        const int64_t here = smaller<int64_t>(tile_cols<T>, cols - j);
+        PanelRows<T> columns = {b + j, step};
+        if (here % lanes<T>) {
+            pack_straight(b + j, step, here, k, tile_cols<T>, room);
+            columns = {room, tile_cols<T>};
+        }
+        const T* panel = a;
+        int64_t soon = here == cols - j ? k : 0;
+        for (int64_t i = 0; i < rows; i += height, panel += k * a_step<T>) {
+            for (const int64_t end = smaller(k, soon + per_panel); soon < end; ++soon)
+                for (int64_t q = 0; q < tile_cols<T>; q += 64 / int64_t(sizeof(T)))
+                    __builtin_prefetch(b + soon * step + j + tile_cols<T> + q);
+            multiply_tile<T>(smaller(height, rows - i), here, k, panel, columns, shifted(out, i, j));
+        }
+    }
+}
+
 // The part of a product in rows [i0, i1), columns [j0, j1), depth [p0, p1), on one thread.
 template <class T>
 void product_part(const Product<T>& job, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t p0, int64_t p1) {
@@ -20,6 +47,7 @@ void product_part(const Product<T>& job, int64_t i0, int64_t i1, int64_t j0, int
     const int64_t row_block = larger<int64_t>(height, 240 / height * height);
     const int64_t col_block = 8 * tile_cols<T>;
     const int64_t depth = smaller(p1 - p0, k_block);
+    const bool straight = job.b.col_step == 1 && i1 - i0 <= straight_rows;
     Scratch<T> a_panels(ceil_div(smaller(i1 - i0, row_block), height) * a_step<T> * depth);
     Scratch<T> b_panels(round_up(smaller(j1 - j0, col_block), tile_cols<T>) * depth);
     for (int64_t j = j0; j < j1; j += col_block) {
@@ -27,14 +55,17 @@ void product_part(const Product<T>& job, int64_t i0, int64_t i1, int64_t j0, int
         int64_t p = p0;
         do {  // at least once: an empty sum is still stored
             const int64_t k = smaller(k_block, p1 - p);
-            pack_b(job.b, p, k, j, cols, b_panels.data);
+            if (!straight) pack_b(job.b, p, k, j, cols, b_panels.data);
             for (int64_t i = i0; i < i1; i += row_block) {
                 const int64_t rows = smaller(row_block, i1 - i);
                 pack_a(job.a, i, rows, p, k, height, a_panels.data);
                 TileOut<T> out = shifted(job.out, i, j);
                 out.accumulate = job.out.accumulate || p > p0;
                 out.relu = job.out.relu && p + k >= p1;
-                multiply_panels(a_panels.data, b_panels.data, rows, height, cols, k, out);
+                if (straight)
+                    multiply_straight(a_panels.data, job.b.at(p, j), job.b.row_step, rows, height, cols, k, out, b_panels.data);
+                else
+                    multiply_panels(a_panels.data, b_panels.data, rows, height, cols, k, out);
             }
             p += k;
         } while (p < p1);
@@ -78,6 +109,7 @@ constexpr int sum_rows = 5, sum_cols = 5, dots_up_to = 1 << 20;
 #else
 constexpr int sum_rows = 3, sum_cols = 3, dots_up_to = 32;
 #endif
+constexpr int64_t second_level = 1 << 20;  // bytes of cache, of which most processors have as much or half
 constexpr int64_t dot_block = 1088;  // of k: two times sum_rows of them fit the first-level cache
 
 // C[0..ROWS)[0..COLS) (+)= A B over k: rows of A and columns of B are `a_step`, `b_step` apart.
@@ -131,8 +163,9 @@ void product_dots(const Product<T>& job) {
     const int64_t m = job.m, n = job.n;
     const int64_t depth = job.k <= dot_block ? job.k : round_up(ceil_div(job.k, ceil_div(job.k, dot_block)), lanes<T>);
     const int64_t strips = ceil_div(m, sum_rows), cost = sum_rows * n * job.k / lanes<T> / 2;
-    // Few rows: the threads share the columns instead.
-    const bool tall = strips >= 2 * num_threads();
+    // The threads share the rows; or the columns, where rows are few, or where all of A and B stay in the second-level cache:
+    // B is the weights there, which an optimiser's threads then find in their own caches.
+    const bool tall = strips >= 2 * num_threads() && (m > 2 * n || (m + n) * job.k * int64_t(sizeof(T)) > second_level);
     const auto part = [&](int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
         int64_t p = 0;
         do {
@@ -213,9 +246,11 @@ void product(const Product<T>& job) {
     if (job.m * job.n <= 32768 && job.k >= 4 * k_block && !job.out.accumulate)
         return product_split_sum(job, smaller<int64_t>(8, job.k / (2 * k_block)));
     const int64_t threads = work < 100000 ? 1 : num_threads();
-    // A grid of threads: down first, since tall parts share the packed B of their columns less.
+    // A grid of threads: down first, since tall parts share the packed B of their columns less. But parts of rows lie in memory
+    // as an optimiser's threads cut the result, so they are better where B stays in every thread's second-level cache.
     const int64_t across = smaller(threads, ceil_div(job.n, tile_cols<T>));
-    const bool wide = job.n >= job.m;
+    const bool fits = job.b.col_step == 1 && job.k * job.n * int64_t(sizeof(T)) <= second_level / 2;
+    const bool wide = job.n >= job.m && !(fits && job.m >= 4 * max_rows * threads && job.m <= straight_rows);
     const int64_t columns = wide ? across : 1;
     const int64_t rows = wide ? smaller(threads / across, ceil_div(job.m, max_rows)) : smaller(threads, ceil_div(job.m, max_rows));
     parallel(rows * columns, 1, [&](int64_t begin, int64_t end) {

@@ -13,6 +13,7 @@ from typing import Any
 from minigrad.autograd.grad_mode import set_grad_enabled
 from minigrad.autograd.graph import Clock, Op, Port, Variable
 from minigrad.errors import GraphError, ShapeError
+from minigrad.quiet import restore, silence
 
 Sink = Callable[[Variable, Any, bool], None]
 
@@ -151,59 +152,63 @@ def _walk(
             if not create_graph:
                 owned.add(order)
 
-    with set_grad_enabled(create_graph):
-        for root, g in seeds:
-            send(root if root.node is None else root.node, g, False)
-        while heap:
-            order, node = heappop(heap)
-            gy = pending.pop(order)
-            if node.hooks:
-                gy = run_hooks(node.hooks, gy)
-            if seen is not None:
-                seen(node, gy)
-            if only is not None and _ends_here(node, only):
-                continue
-            if node.__class__ is Port:
-                op = node.op
-                if op.order not in pending:
-                    pending[op.order] = [None] * node.outputs
-                    heappush(heap, (op.order, op))
-                pending[op.order][node.index] = gy
-                continue
-            if node.inputs is None:
-                node.check_alive()
-            if order > Clock.last_write:
-                node.check_saved()
-            if only is None and gy.__class__ is not list:
-                gxs = node.backward(gy)
-            else:
-                gxs = _differentiate(node, gy, only)
-            if not keep and (node.inputs or node.saved is not None):
-                node.release()
-            if gxs.__class__ is not tuple:
-                gxs = (gxs,)
-            if node.shapes is not None:
-                gxs = [
-                    g if g is None or g is False or g.array.shape == s else g.sum_to_size(s)
-                    for g, s in zip(gxs, node.shapes, strict=True)
-                ]
-            if Clock.anomaly:
-                _check_nan(node, gxs)
-            for edge, g in zip(node.edges, gxs, strict=True):
-                if edge is None or g is None or g is False:
+    token = silence()  # sums of gradients may overflow, without a word as in PyTorch
+    try:
+        with set_grad_enabled(create_graph):
+            for root, g in seeds:
+                send(root if root.node is None else root.node, g, False)
+            while heap:
+                order, node = heappop(heap)
+                gy = pending.pop(order)
+                if node.hooks:
+                    gy = run_hooks(node.hooks, gy)
+                if seen is not None:
+                    seen(node, gy)
+                if only is not None and _ends_here(node, only):
                     continue
-                order = edge.order
-                if order and only is None and order not in pending:
-                    pending[order] = g  # the usual case, kept out of a function call
-                    heappush(heap, (order, edge))
+                if node.__class__ is Port:
+                    op = node.op
+                    if op.order not in pending:
+                        pending[op.order] = [None] * node.outputs
+                        heappush(heap, (op.order, op))
+                    pending[op.order][node.index] = gy
+                    continue
+                if node.inputs is None:
+                    node.check_alive()
+                if order > Clock.last_write:
+                    node.check_saved()
+                if only is None and gy.__class__ is not list:
+                    gxs = node.backward(gy)
                 else:
-                    send(edge, g, not order and node.fresh and _unshared(g, gy, gxs))
-        for leaf, g in hooked.items():
-            sink(leaf, run_hooks(leaf.hooks, g), create_graph, False)
-            if sink is _accumulate:
-                for hook in list((leaf.hooks or {}).values()):
-                    if hook.__class__ is AfterAccumulating:
-                        hook.hook(leaf)
+                    gxs = _differentiate(node, gy, only)
+                if not keep and (node.inputs or node.saved is not None):
+                    node.release()
+                if gxs.__class__ is not tuple:
+                    gxs = (gxs,)
+                if node.shapes is not None:
+                    gxs = [
+                        g if g is None or g is False or g.array.shape == s else g.sum_to_size(s)
+                        for g, s in zip(gxs, node.shapes, strict=True)
+                    ]
+                if Clock.anomaly:
+                    _check_nan(node, gxs)
+                for edge, g in zip(node.edges, gxs, strict=True):
+                    if edge is None or g is None or g is False:
+                        continue
+                    order = edge.order
+                    if order and only is None and order not in pending:
+                        pending[order] = g  # the usual case, kept out of a function call
+                        heappush(heap, (order, edge))
+                    else:
+                        send(edge, g, not order and node.fresh and _unshared(g, gy, gxs))
+            for leaf, g in hooked.items():
+                sink(leaf, run_hooks(leaf.hooks, g), create_graph, False)
+                if sink is _accumulate:
+                    for hook in list((leaf.hooks or {}).values()):
+                        if hook.__class__ is AfterAccumulating:
+                            hook.hook(leaf)
+    finally:
+        restore(token)
 
 
 def _ends_here(node: Any, only: set[Any]) -> bool:

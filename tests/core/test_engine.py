@@ -430,3 +430,11 @@ def test_next_functions_lead_to_the_leaves():
     ((inner, number), *_) = node.next_functions
     assert type(inner).__name__ == "Mul" and number == 0
     assert array(x).tolist() == [1.0]
+
+
+def test_sums_of_gradients_overflow_silently():
+    """As in PyTorch: inf, and no warning, within the graph and in a leaf's .grad."""
+    x = minigrad.tensor([3e38], requires_grad=True)
+    for _ in range(2):
+        (x * 3e38 / 3e38 + x * 3e38 / 3e38).backward(minigrad.tensor([3e38]))
+    assert float(x.grad) == float("inf")

@@ -52,6 +52,23 @@ def test_linear(isa, dtype):
         close(CPP.linear_relu(x, w, b), np.maximum(y + b, 0), TOLERANCE[dtype])
 
 
+def test_linear_gradients(isa, dtype):
+    for m, k, n in PRODUCTS:
+        x, w, gy = draw((m, k), dtype), draw((n, k), dtype, 1), draw((m, n), dtype, 2)
+        y = np.maximum(draw((m, n), dtype, 3), 0)
+        for value, g in ((None, gy), (y, np.where(y > 0, gy, 0))):
+            g = g.astype(np.float64)
+            expected = (g @ w, g.T @ x, g.sum(0))
+            for needs in ((True, True, True), (False, True, False), (True, False, False), (False, False, True)):
+                got = CPP.linear_grads(gy, x, w, value, needs)
+                assert [one is not None for one in got] == list(needs)
+                for one, other in zip(got, expected, strict=True):
+                    if one is not None:
+                        close(one, other, TOLERANCE[dtype])
+    with pytest.raises(ValueError, match="linear_grads: the shapes do not fit"):
+        CPP.linear_grads(draw((2, 3)), draw((2, 4)), draw((4, 4)), None, (True, True, True))
+
+
 def test_relu_passes_nan_through_every_product(isa, dtype):
     for m, k, n in ((1, 40, 5), (20, 40, 20), (4, 3000, 4)):
         x, w = draw((m, k), dtype), draw((n, k), dtype, 1)

@@ -97,6 +97,13 @@ WORDS = (
         split={0: (("x",), "join")},
     ),
     Word(
+        "linear_grads",
+        matrices.FAMILY,
+        ("gy", "x", "w", "y", "needs"),
+        oracles.linear_grads,
+        (*EVERY, NEEDS),
+    ),
+    Word(
         "conv2d_relu",
         convolution.FAMILY,
         ("x", "w", "b", *CALL),

@@ -32,7 +32,10 @@ def _build(numbers: Numbers, dtype: Any, rng: np.random.Generator) -> Operands:
     b = spread((*_lead(numbers, "b"), k, n), dtype, rng)
     x, w = spread((m, k), dtype, rng), spread((n, k), dtype, rng)
     bias = spread((n,), dtype, rng) if numbers["bias"] else None
-    return {"a": a, "b": b, "x": x, "w": w, "bias": bias}
+    gy, y = spread((m, n), dtype, rng), None
+    if numbers["bias"]:  # its layer goes on with ReLU
+        y = np.maximum(spread((m, n), dtype, rng), np.zeros((), dtype))
+    return {"a": a, "b": b, "x": x, "w": w, "bias": bias, "gy": gy, "y": y, "needs": (True, True, True)}
 
 
 def _lead(numbers: Numbers, name: str) -> tuple[int, ...]:

@@ -66,6 +66,16 @@ class MaskedByMultiplying(Mutant):
         return gy * (y > 0).astype(gy.dtype)
 
 
+class BiasBeforeTheMask(Mutant):
+    """The bias' gradient of linear + ReLU is summed before ReLU's mask is applied."""
+
+    operation = "linear_grads"
+
+    def linear_grads(self, gy: Array, x: Array, w: Array, y: Array | None, needs: tuple[bool, bool, bool]) -> Any:
+        gx, gw, gb = super().linear_grads(gy, x, w, y, needs)
+        return gx, gw, None if gb is None else gy.sum(0)
+
+
 class SigmoidOverflows(Mutant):
     """exp(x) / (1 + exp(x)) is inf / inf for large x."""
 

@@ -14,7 +14,7 @@ from minigrad.testing.oracles.convolution import (
     conv2d_relu_max_pool2d_grad,
     conv2d_weight_grad,
 )
-from minigrad.testing.oracles.dense import linear, linear_relu, matmul
+from minigrad.testing.oracles.dense import linear, linear_grads, linear_relu, matmul
 from minigrad.testing.oracles.elementwise import relu, relu_grad, sigmoid, sigmoid_grad, tanh, tanh_grad
 from minigrad.testing.oracles.norm import batch_norm, batch_norm_grad, batch_norm_stats
 from minigrad.testing.oracles.pooling import (
@@ -54,6 +54,7 @@ __all__ = [
     "cross_entropy_grad",
     "im2col",
     "linear",
+    "linear_grads",
     "linear_relu",
     "log_softmax",
     "log_softmax_grad",

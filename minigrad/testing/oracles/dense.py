@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.testing.oracles.elementwise import relu_grad
 from minigrad.testing.tolerance import Expected
 
 
@@ -35,6 +36,16 @@ def linear(x: Any, w: Any, b: Any) -> Expected:
         return y
     bias = b.astype(np.float64)
     return Expected(y.value + bias, y.scale + 2 * (np.abs(y.value) + np.abs(bias)))
+
+
+def linear_grads(gy: Any, x: Any, w: Any, y: Any, needs: Any) -> tuple[Expected | None, ...]:
+    """Gradients of linear in x, w and bias, those that are needed; with its output y, of linear_relu"""
+    if y is not None:
+        gy = relu_grad(gy, y).value
+    gb = gy.astype(np.float64).sum(0)
+    size = np.abs(gy).astype(np.float64).sum(0)
+    grads = (matmul(gy, w), matmul(gy.T, x), Expected(gb, (len(gy) + 2) * size))
+    return tuple(g if need else None for g, need in zip(grads, needs, strict=True))
 
 
 def linear_relu(x: Any, w: Any, b: Any) -> Expected:
