@@ -94,6 +94,7 @@ from minigrad.ops.arithmetic import (
 )  # fmt: skip
 from minigrad.ops.checked import checked as _checked
 from minigrad.ops.conv import col2im, im2col
+from minigrad.ops.einsum import einsum, tensordot
 from minigrad.ops.elementwise import (
     acos,
     acosh,
@@ -150,7 +151,7 @@ from minigrad.ops.logic import (
     trunc,
     where,
 )  # fmt: skip
-from minigrad.ops.matmul import addmm, baddbmm, bmm, diagonal, dot, einsum, matmul, mm, mv, outer, tensordot
+from minigrad.ops.matmul import addmm, baddbmm, bmm, diagonal, dot, matmul, mm, mv, outer
 from minigrad.ops.numpy_names import renamed as _renamed
 from minigrad.ops.out import hang_on as _take_out
 from minigrad.ops.power import absolute, clamp, pow

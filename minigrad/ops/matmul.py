@@ -1,4 +1,4 @@
-"""Matrix products and einsum."""
+"""Matrix products, and the diagonals of stacks of matrices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from minigrad.ops.base import (
     normal_axis,
     not_tensor,
     wrap,
-)  # fmt: skip
+)
 from minigrad.ops.logic import where
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import reshape, sum_to_size, transpose, unsqueeze
@@ -231,11 +231,8 @@ def scaled(op: str, beta: Any, input: Tensor, alpha: Any, product: Tensor) -> Te
             raise DtypeError(f"{op}(): beta={beta} and alpha={alpha} cannot be cast to the desired output type bool")
         beta, alpha = (int(beta), int(alpha)) if input.array.dtype.kind != "b" else (bool(beta), bool(alpha))
     if input.array.dtype != product.array.dtype and op != "addr":
-        if low_type(input) is None:
-            raise DtypeError(
-                f"{op}(): input tensors must have the same dtype, but got {dtypes.of(input.array)} and {dtypes.of(product.array)}"
-            )
-        input = cast(input, product.array.dtype)
+        check_same_dtype(op, ("input", "the product"), input.array, product.array)
+        input = cast(input, product.array.dtype)  # autocast has lowered the product
     if input.array.ndim > product.array.ndim:
         raise ShapeError(
             f"{op}(): argument 'input' of size {list(input.array.shape)} cannot be expanded to {list(product.array.shape)}"

@@ -12,10 +12,11 @@ from minigrad.device import backend_for
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.ops.arithmetic import mul, sub
 from minigrad.ops.base import Tensor, backend_of, broadcast_error, cast, normal_axis, wrap
+from minigrad.ops.einsum import tensordot
 from minigrad.ops.index import index_select
 from minigrad.ops.join import cat, stack
 from minigrad.ops.logic import where
-from minigrad.ops.matmul import DiagonalEmbed, bmm, dot, matmul, mv, outer, scaled, tensordot
+from minigrad.ops.matmul import DiagonalEmbed, bmm, dot, matmul, mv, outer, scaled
 from minigrad.ops.matmul import diagonal as diagonal_of
 from minigrad.ops.power import pow
 from minigrad.ops.reduce import sum
