@@ -99,7 +99,8 @@ of whose public names a few families are left out (quantisation, sparse tensors,
 
 A name that is there means what it means in PyTorch: signature, defaults, promotion, results, gradients.
 `python tests/surface/database.py --all` holds the functions against PyTorch's own operator database, sample by sample, and a part
-of that is among the tests; `tests/surface/expected.py` names what differs and why. {lazy} functions are listed in `minigrad/surface.py` with the forms they come in; the rest stands in the core.
+of that is among the tests; `tests/surface/expected.py` names what differs and why. {lazy} functions are listed in
+`minigrad/surface.py` with the forms they come in; the rest stands in the core.
 
 {FIGURES.read_text().strip()}
 
