@@ -19,7 +19,7 @@ PLACES = (
 
 def array(value: Any) -> Any:
     """A tensor's elements, whatever the library and the graph."""
-    return value.detach().numpy()
+    return value.detach().cpu().numpy()
 
 
 def leaves(value: Any) -> list[Any]:

@@ -24,7 +24,7 @@ def agree(program, tolerance=1e-5):
     assert len(results[0]) == len(results[1])
     for mine, theirs in zip(*results, strict=True):
         if isinstance(theirs, torch.Tensor):
-            got, expected = mine.detach().numpy(), theirs.detach().numpy()
+            got, expected = mine.detach().cpu().numpy(), theirs.detach().numpy()
             assert got.shape == expected.shape and got.dtype == expected.dtype
             np.testing.assert_allclose(got, expected, tolerance, tolerance)
         else:

@@ -248,5 +248,5 @@ def test_products_of_reflections_can_be_differentiated_twice():
     A = minigrad.tensor(rng.normal(size=(2, 4, 3)), dtype=minigrad.float64, requires_grad=True)
     tau = minigrad.tensor(rng.normal(size=(2, 3)), dtype=minigrad.float64, requires_grad=True)
     expected = torch.linalg.householder_product(torch.tensor(A.tolist()).double(), torch.tensor(tau.tolist()).double())
-    np.testing.assert_allclose(householder_product(A, tau).detach().numpy(), expected.numpy(), 1e-6, 1e-6)
+    np.testing.assert_allclose(householder_product(A, tau).detach().cpu().numpy(), expected.numpy(), 1e-6, 1e-6)
     assert gradcheck(householder_product, (A, tau)) and gradgradcheck(householder_product, (A, tau))

@@ -208,5 +208,5 @@ def test_packed_sequences_are_moved_and_cast():
     assert rnn.invert_permutation(packed.sorted_indices).tolist() == packed.unsorted_indices.tolist()
     assert rnn.invert_permutation(None) is None
     y, lengths = rnn.pad_packed_sequence(packed.half().float())
-    np.testing.assert_allclose(y[:, 1].numpy(), x[:, 1].numpy(), atol=2e-3)
+    np.testing.assert_allclose(y[:, 1].cpu().numpy(), x[:, 1].cpu().numpy(), atol=2e-3)
     assert lengths.tolist() == [3, 4]
