@@ -160,3 +160,51 @@ def test_scripts_whose_import_is_changed_find_the_switches(tmp_path):
     )
     done = run(script)
     assert done.stdout == "cpu [2.0, 2.0] False\n", done.stderr
+
+
+SMALL_MODULES = """
+import torch
+from torch.nn.modules.utils import _pair, _triple
+from torch.nn.modules.linear import Linear
+from torch.profiler import ProfilerActivity, profile, record_function
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.optim.sgd import SGD
+from torch.distributions.categorical import Categorical
+import torchvision.models as models
+
+@torch.jit.script
+def twice(x):
+    return x * 2
+
+torch.cuda.manual_seed_all(1)
+print(twice(torch.ones(2)), torch.jit.trace(twice, torch.ones(2))(torch.ones(1)))
+print(torch.mps.is_available(), torch.xpu.is_available(), torch.distributed.is_available())
+print(_pair(3), _triple((1, 2, 3)), Linear is torch.nn.Linear, SGD is torch.optim.SGD)
+with profile(activities=[ProfilerActivity.CPU]) as found, record_function("twice"), sdpa_kernel(SDPBackend.MATH):
+    twice(torch.ones(1))
+print(found.key_averages().table(sort_by="cpu_time_total"))
+model = torch.nn.DataParallel(Linear(2, 2))
+print(list(model.state_dict()), model(torch.ones(1, 2)).shape, type(model.module.weight), models.alexnet.__name__)
+for attempt in (lambda: torch.hub.load("a", "b"), lambda: __import__("torch.fx")):
+    try:
+        attempt()
+    except (NotImplementedError, ImportError) as error:
+        print(error)
+"""
+
+
+def test_small_modules_are_there_or_say_what_is_not(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SMALL_MODULES)
+    done = subprocess.run(
+        [sys.executable, "-m", "minigrad.torch", str(script)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "tensor([2., 2.]) tensor([2.])",
+        "False False False",
+        "(3, 3) (1, 2, 3) True True",
+        "minigrad records no profile; Python's cProfile does.",
+        "['module.weight', 'module.bias'] torch.Size([1, 2]) <class 'torch.nn.parameter.Parameter'> alexnet",
+        "loading weights from the network is not there in minigrad",
+        "No module named 'torch.fx' in minigrad: `python -m minigrad.torch --list` and docs/surface.md say what there is",
+    ]
