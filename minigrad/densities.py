@@ -12,7 +12,8 @@ import minigrad
 from minigrad.autograd.grad_mode import no_grad
 from minigrad.distributions import Categorical, Distribution, Normal, _tensors, kl_divergence
 from minigrad.linalg import cholesky, inv, solve_triangular
-from minigrad.tensor import Size, Tensor
+from minigrad.size import Size
+from minigrad.tensor import Tensor
 
 
 class Exponential(Distribution):

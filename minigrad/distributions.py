@@ -14,7 +14,8 @@ import minigrad
 from minigrad.autograd.grad_mode import no_grad
 from minigrad.nn.functional import binary_cross_entropy_with_logits
 from minigrad.ops.activation import log_softmax, sigmoid, softmax
-from minigrad.tensor import Size, Tensor
+from minigrad.size import Size
+from minigrad.tensor import Tensor
 
 
 def _tensors(*values: Any) -> tuple[Tensor, ...]:
