@@ -13,7 +13,8 @@ from minigrad.errors import DtypeError, GraphError, ShapeError
 from minigrad.func import vmap as vmap
 from minigrad.handles import RemovableHandle
 from minigrad.return_types import KINDS
-from minigrad.tensor import Size, Tensor, make
+from minigrad.size import Size
+from minigrad.tensor import Tensor, make
 
 
 class _Typed(type):
