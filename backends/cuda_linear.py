@@ -47,24 +47,28 @@ class LinearLayers(Convolution, Backend):
         self, gy: Array, x: Array, w: Array, y: Array | None, needs: tuple[bool, bool, bool]
     ) -> tuple[Array | None, Array | None, Array | None]:
         """Gradients of linear, or with its output y of linear_relu, in x, w and the bias; None where `needs` says no."""
-        if not (needs[1] and _small(x, w) and gy.dtype == x.dtype):
+        if not (_small(x, w) and gy.dtype == x.dtype):
             return super().linear_grads(gy, x, w, y, needs)
         gy, x, w, y = dense(gy), dense(x), dense(w), None if y is None else dense(y)
         rows, inputs, outputs = len(x), x.shape[1], len(w)
         gx = self.xp.empty(x.shape, x.dtype) if needs[0] else None
-        gw = self.xp.empty(w.shape, w.dtype)
+        weights = needs[1] or needs[2]
+        gw = self.xp.empty(w.shape, w.dtype) if weights else None
         gb = self.xp.empty((outputs,), w.dtype) if needs[2] else None
         columns = inputs + int(needs[2])
-        size = self._size(outputs, columns)
+        size = self._size(outputs, inputs + 1)  # the same whatever is asked for, and so are the bits
         input_blocks = -(-rows // size) * -(-inputs // size) if needs[0] else 0
-        tiles = -(-outputs // size) * -(-columns // size)
+        tiles = -(-outputs // size) * -(-(inputs + 1) // size)
         parts, sums, counters = self._parts(tiles, rows, outputs * columns, 1, x)
+        tiles = -(-outputs // size) * -(-columns // size) if weights else 0
+        if not (input_blocks or tiles):
+            return None, None, None
         self.launcher.grid(
             "linear", f"linear_grads_{size}", (input_blocks + tiles * parts,), THREADS,
             gy, y, x, w, gx, gw, gb, sums, counters, rows, inputs, outputs, input_blocks, parts,
             like=x, wide=max(x.size, w.size, outputs * columns * parts) > NARROW,
         )  # fmt: skip
-        return gx, gw, gb
+        return gx, gw if needs[1] else None, gb
 
     def _size(self, rows: int, columns: int) -> int:
         """Of tiles: the larger one if it still gives every processor one."""
