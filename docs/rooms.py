@@ -26,7 +26,7 @@ ROOMS = {
     "data": ("datasets", "transforms", "utils", "io"),
     "testing": ("testing",),
     "families": ("special", "linalg", "masked", "distributions"),
-    "tensor": ("tensor", "methods", "handles", "size", "creation", "printing", "cuda"),
+    "tensor": ("tensor", "described", "methods", "handles", "size", "creation", "printing", "cuda"),
     "ops": ("ops", "dtypes"),
     "autograd": ("autograd",),
     "random": ("random",),
