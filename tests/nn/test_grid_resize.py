@@ -15,7 +15,9 @@ PADDINGS = ("zeros", "border", "reflection")
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
 def test_antialias(mode, size, align, backend):
-    compare("", f"F.interpolate(x(2, 3, 6, 7), {size}, mode='{mode}', antialias=True, align_corners={align})", 1e-4, 1e-5)
+    compare(
+        "", f"F.interpolate(x(2, 3, 6, 7), {size}, mode='{mode}', antialias=True, align_corners={align})", 1e-4, 1e-5
+    )
 
 
 @pytest.mark.filterwarnings("ignore:The default behavior")
@@ -30,7 +32,9 @@ def test_antialias_by_factors(mode, backend):
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
 def test_grid_sample_of_images(mode, padding, align, backend):
-    call = f"F.grid_sample(x(2, 3, 6, 7), x(2, 4, 5, 2), mode='{mode}', padding_mode='{padding}', align_corners={align})"
+    call = (
+        f"F.grid_sample(x(2, 3, 6, 7), x(2, 4, 5, 2), mode='{mode}', padding_mode='{padding}', align_corners={align})"
+    )
     compare("", call, 1e-4, 1e-5)
 
 
