@@ -36,8 +36,7 @@ test-cuda: $(VENV)/test
 	PYTHON=$(abspath $(BIN)/python) bash tests/cuda/run.sh
 
 test: lint test-sanitizers
-	PYTHON=$(abspath $(BIN)/python) bash tests/cuda/run.sh ci
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95
+	PYTHON=$(abspath $(BIN)/python) bash tests/run.sh --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 bench: $(VENV)/test
 	$(BIN)/python benchmarks/run.py --write

@@ -1,6 +1,6 @@
 """The compiled door. None means: this element type, or this odd call, is NumPy's to define."""
 
-from typing import Any
+from typing import Any, Literal, overload
 
 from minigrad.backend import Array, Shape
 from minigrad.window import Window
@@ -30,9 +30,14 @@ def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int, rel
 def conv2d_input_grad(gy: Array, w: Array, x_shape: Shape, window: Window, groups: int) -> Array | None: ...
 def conv2d_weight_grad(gy: Array, x: Array, w_shape: Shape, window: Window, groups: int) -> Array | None: ...
 def conv2d_bias_grad(gy: Array) -> Array | None: ...
+@overload
 def conv2d_relu_max_pool2d(
-    x: Array, w: Array, b: Array | None, window: Window, groups: int, pool: Window
+    x: Array, w: Array, b: Array | None, window: Window, groups: int, pool: Window, winners: Literal[True]
 ) -> tuple[Array, Array] | None: ...
+@overload
+def conv2d_relu_max_pool2d(
+    x: Array, w: Array, b: Array | None, window: Window, groups: int, pool: Window, winners: Literal[False]
+) -> Array | None: ...
 def pool_relu_grad(
     gy: Array, y: Array, codes: Array, x_shape: Shape, w_shape: Shape, window: Window, groups: int, pool: Window
 ) -> Array: ...

@@ -281,8 +281,15 @@ class CppBackend(NumpyBackend):
 
         A winner is the tap of its window, one byte; int64 indices as of max_pool2d where NumPy defines it.
         """
-        both = _cpp.conv2d_relu_max_pool2d(x, w, b, window, groups, pool)
+        both = _cpp.conv2d_relu_max_pool2d(x, w, b, window, groups, pool, True)
         return super().conv2d_relu_max_pool2d(x, w, b, window, groups, pool) if both is None else both
+
+    def conv2d_relu_max_pool2d_value(
+        self, x: Array, w: Array, b: Array | None, window: Window, groups: int, pool: Window
+    ) -> Array:
+        """y of conv2d_relu_max_pool2d, where nobody will ask for a gradient."""
+        y = _cpp.conv2d_relu_max_pool2d(x, w, b, window, groups, pool, False)
+        return super().conv2d_relu_max_pool2d_value(x, w, b, window, groups, pool) if y is None else y
 
     def conv2d_relu_max_pool2d_grad(
         self,

@@ -36,7 +36,7 @@ struct Kernels {
     void (*conv_weight_grad)(const ConvShape&, ConvAlgorithm, const T* gy, const T* x, T* gw);
     void (*conv_bias_grad)(const T* gy, int64_t n, int64_t f, int64_t cells, T* gb);
 
-    // codes: which tap of its window won
+    // codes: which tap of its window won; may be null
     void (*conv_relu_pool)(const ConvShape&, ConvAlgorithm, const PoolShape&, const T* x, const T* w, const T* bias, T* y, uint8_t* codes);
     // The gradient of the pooled convolution before ReLU and pooling, (N, F, OH, OW)
     void (*pool_relu_grad)(const PoolShape&, const T* gy, const T* y, const uint8_t* codes, T* g);

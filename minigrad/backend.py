@@ -384,6 +384,12 @@ class Backend(Arrays):
         """max_pool2d(relu(conv2d(...)), pool) -> y (N, F, PH, PW) and whatever the gradient below needs of it."""
         return self.max_pool2d(self.conv2d_relu(x, w, b, window, groups), pool)
 
+    def conv2d_relu_max_pool2d_value(
+        self, x: Array, w: Array, b: Array | None, window: Window, groups: int, pool: Window
+    ) -> Array:
+        """y of the above alone, where nobody will ask for a gradient."""
+        return self.conv2d_relu_max_pool2d(x, w, b, window, groups, pool)[0]
+
     def conv2d_relu_max_pool2d_grad(
         self,
         gy: Array,

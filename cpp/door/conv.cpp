@@ -126,7 +126,8 @@ PoolShape pool_shape(const ConvShape& s, const WindowArgument& pool) {
     return p;
 }
 
-py::object conv2d_relu_max_pool2d(py::handle x, py::handle w, py::handle b, py::handle window, int64_t groups, py::handle pool) {
+// (y, winners), or y alone if nobody wants the winners
+py::object conv2d_relu_max_pool2d(py::handle x, py::handle w, py::handle b, py::handle window, int64_t groups, py::handle pool, bool winners) {
     const WindowArgument pool_window = read_window(pool);
     if (pool_window.shape.kh * pool_window.shape.kw > most_codes) return not_here();
     return dispatch(common_kind({x, w, b}), [&](auto t) -> py::object {
@@ -138,11 +139,16 @@ py::object conv2d_relu_max_pool2d(py::handle x, py::handle w, py::handle b, py::
         const PoolShape p = pool_shape(s, pool_window);
         const OptionalVector<T> bias(b, s.f, "b");
         Output<T> y{s.n, s.f, p.oh, p.ow};
+        const auto run = [&](uint8_t* codes) {
+            if (y.array.size())
+                without_gil([&] { kernels<T>().conv_relu_pool(s, conv_algorithm(), p, image.data, filters.data, bias.data, y.data, codes); });
+        };
+        if (!winners) {
+            run(nullptr);
+            return y.array;
+        }
         Output<uint8_t> codes{s.n, s.f, p.oh, p.ow};
-        if (y.array.size())
-            without_gil([&] {
-                kernels<T>().conv_relu_pool(s, conv_algorithm(), p, image.data, filters.data, bias.data, y.data, codes.data);
-            });
+        run(codes.data);
         return py::make_tuple(y.array, codes.array);
     });
 }

@@ -12,6 +12,8 @@ template <class T>
 void conv_relu_pool(const ConvShape& s, ConvAlgorithm wanted, const PoolShape& p, const T* x, const T* w, const T* bias, T* y,
                     uint8_t* codes) {
     if (!by_winograd<T>(s, wanted) && !by_gemm<T>(s, wanted) && by_lanes<T>(s, p)) return pooled_conv(s, p, x, w, bias, y, codes);
+    Scratch<uint8_t> unwanted(codes ? 0 : s.n * s.f * p.oh * p.ow);
+    if (!codes) codes = unwanted.data;
     const int64_t in = s.c * s.h * s.w, mid = s.oh * s.ow, out = p.oh * p.ow;
     const int64_t at_once = by_winograd<T>(s, wanted) ? larger<int64_t>(1, block_tiles / Tiling(s).per_image) : 1;
     const int64_t units = ceil_div(s.n, at_once), bytes = at_once * (s.f * mid + 2 * in) * int64_t(sizeof(T));

@@ -51,7 +51,7 @@ struct PooledConv {
     }
 
     // Windows [0, windows_at_once) from the first one's corner on: the winners' values and codes, lanes are filters.
-    template <int VECTORS>
+    template <int VECTORS, bool CODES>
     MG_INLINE void windows(const T* corner, const T* w, const T* first, T* values, T* codes) const {
         constexpr int L = lanes<T>, columns = 2 * windows_at_once;
         Vec<T> sum[2][columns][VECTORS];
@@ -83,13 +83,13 @@ struct PooledConv {
                 compete<T>(sum[1][2 * window][v], 2, best, winner);
                 compete<T>(sum[1][2 * window + 1][v], 3, best, winner);
                 store(values + (window * VECTORS + v) * L, relu_of<T>(best));
-                store(codes + (window * VECTORS + v) * L, Vec<T>(winner));
+                if constexpr (CODES) store(codes + (window * VECTORS + v) * L, Vec<T>(winner));
             }
     }
 
     // From [cell][lane] to planes, L cells at a time: `count` cells of the filters [f, f + VECTORS * L) into y and codes, whose
     // planes are `plane` apart.
-    template <int VECTORS>
+    template <int VECTORS, bool CODES>
     void spread(const T* values, const T* winners, int64_t count, int64_t f, int64_t plane, T* y, uint8_t* codes) const {
         constexpr int L = lanes<T>;
         for (int64_t c = 0; c < count; c += L)
@@ -103,24 +103,26 @@ struct PooledConv {
                 };
                 turn(values);
                 for (int64_t i = 0; i < here; ++i) store_some(y + (f + v * L + i) * plane + c, square[i], left);
+                if constexpr (!CODES) continue;
                 turn(winners);
                 for (int64_t i = 0; i < here; ++i) store_codes<T>(codes + (f + v * L + i) * plane + c, Mask<T>(square[i]), left);
             }
     }
 
-    template <int VECTORS>
+    template <int VECTORS, bool CODES>
     void block(const T* cells, int64_t g, int64_t f, int64_t top, int64_t rows, T* values, T* winners, T* y, uint8_t* codes) const {
         const T *w = weights.data + (g * width + f) * taps, *first = start.data + g * width + f;
         const int64_t plane = pool.oh * pool.ow, at = top * pool.ow;
         for (int64_t r = 0; r < rows; ++r)
             for (int64_t j = 0; j < pool.ow; j += windows_at_once) {
                 const int64_t to = (r * pool.ow + j) * VECTORS * lanes<T>;
-                windows<VECTORS>(cells + 2 * (top + r) * lines.line.wq + 2 * j, w, first, values + to, winners + to);
+                windows<VECTORS, CODES>(cells + 2 * (top + r) * lines.line.wq + 2 * j, w, first, values + to, winners + to);
             }
-        spread<VECTORS>(values, winners, rows * pool.ow, f, plane, y + at, codes + at);
+        spread<VECTORS, CODES>(values, winners, rows * pool.ow, f, plane, y + at, CODES ? codes + at : nullptr);
     }
 
-    // One image's group into y and codes (F/groups, PH, PW).
+    // One image's group into y and, if somebody wants them, codes (F/groups, PH, PW).
+    template <bool CODES>
     void run(const T* x, int64_t g, T* cells, T* values, T* winners, T* y, uint8_t* codes) const {
         lines.fill(x, 0, cells);
         const int64_t some = some_rows();
@@ -128,9 +130,9 @@ struct PooledConv {
             for (int64_t f = 0; f < filters; f += 2 * lanes<T>) {
                 const int64_t rows = smaller(some, pool.oh - top);
                 if (filters - f > lanes<T>)
-                    block<2>(cells, g, f, top, rows, values, winners, y, codes);
+                    block<2, CODES>(cells, g, f, top, rows, values, winners, y, codes);
                 else
-                    block<1>(cells, g, f, top, rows, values, winners, y, codes);
+                    block<1, CODES>(cells, g, f, top, rows, values, winners, y, codes);
             }
     }
 
@@ -152,8 +154,13 @@ void pooled_conv(const ConvShape& s, const PoolShape& p, const T* x, const T* w,
     const int64_t image = s.c / s.groups * s.h * s.w, out = s.f / s.groups * p.oh * p.ow;
     parallel(s.n * s.groups, grain_of(4 * out * plan.taps / lanes<T>), [&](int64_t begin, int64_t end) {
         Scratch<T> cells(plan.lines.room()), values(plan.waiting()), winners(plan.waiting());
-        for (int64_t unit = begin; unit < end; ++unit)
-            plan.run(x + unit * image, unit % s.groups, cells.data, values.data, winners.data, y + unit * out, codes + unit * out);
+        for (int64_t unit = begin; unit < end; ++unit) {
+            const T* from = x + unit * image;
+            if (codes)
+                plan.template run<true>(from, unit % s.groups, cells.data, values.data, winners.data, y + unit * out, codes + unit * out);
+            else
+                plan.template run<false>(from, unit % s.groups, cells.data, values.data, winners.data, y + unit * out, nullptr);
+        }
     });
 }
 

@@ -115,6 +115,7 @@ def test_fused_equals_its_parts(isa, algorithm, dtype, case, pool):
     middle = CPP.conv2d_relu(x, w, b, window, groups)
     parts, indices = CPP.max_pool2d(middle, pool)
     np.testing.assert_array_equal(y, parts)  # the same arithmetic: the same bits
+    np.testing.assert_array_equal(CPP.conv2d_relu_max_pool2d_value(x, w, b, window, groups, pool), y)
     gy = draw(y.shape, dtype, 7)
     g = CPP.max_pool2d_grad(CPP.relu_grad(gy, y), indices, middle.shape)
     expected = (
@@ -143,6 +144,7 @@ def test_filters_as_lanes(isa, dtype, shape, filters):
         middle = CPP.conv2d_relu(x, w, b, window, groups)
         parts, indices = CPP.max_pool2d(middle, pool)
         np.testing.assert_array_equal(y, parts)
+        np.testing.assert_array_equal(CPP.conv2d_relu_max_pool2d_value(x, w, b, window, groups, pool), y)
         height, width = middle.shape[2:]
         corner = 2 * width * np.arange(y.shape[2])[:, None] + 2 * np.arange(y.shape[3])
         places = corner + winners // 2 * width + winners % 2

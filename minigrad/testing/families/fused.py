@@ -120,6 +120,14 @@ WORDS = (
         split={0: (("x",), "join")},
     ),
     Word(
+        "conv2d_relu_max_pool2d_value",
+        FAMILY,
+        ("x", "w", "b", *CALL, "pool"),
+        lambda *args: oracles.conv2d_relu_max_pool2d(*args)[:1],
+        (*EVERY, SPLIT),
+        split={0: (("x",), "join")},
+    ),
+    Word(
         "conv2d_relu_max_pool2d_grad",
         FAMILY,
         ("gy", "y", "winners", "x", "w", *CALL, "pool", "needs"),
