@@ -1,6 +1,7 @@
 """DataLoader with worker processes: PyTorch's batches, in PyTorch's order, from PyTorch's streams."""
 
 import gc
+import importlib
 import multiprocessing
 import os
 import random
@@ -227,7 +228,7 @@ def test_pin_memory_without_a_gpu_warns_in_pytorchs_words(device, num_workers, m
 
 
 def test_pinning_a_tensor_without_a_gpu(monkeypatch):
-    monkeypatch.setattr("minigrad.cuda.pinned.is_available", lambda: False)
+    monkeypatch.setattr(importlib.import_module("minigrad.cuda.pinned"), "is_available", lambda: False)
     assert not minigrad.ones(2).is_pinned()
     with pytest.raises(RuntimeError, match=r"^Cannot access accelerator device when none is available"):
         minigrad.ones(2).pin_memory()

@@ -116,7 +116,7 @@ def test_an_orphan_ends(monkeypatch):
 def test_batches_move_to_where_new_tensors_live(monkeypatch):
     moved = []
 
-    def to(tensor, target):
+    def to(tensor, target, non_blocking):
         moved.append(target)
         return "moved"
 
