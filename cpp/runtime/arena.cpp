@@ -51,7 +51,7 @@ SizeClass size_class(size_t bytes) {
 }
 
 void* fresh_block(size_t bytes) {
-    if (bytes < huge) return std::aligned_alloc(line, bytes);
+    if (bytes < huge / 2) return std::aligned_alloc(line, bytes);
     void* block = std::aligned_alloc(huge, (bytes + huge - 1) / huge * huge);
 #ifdef MADV_HUGEPAGE
     if (block) madvise(block, (bytes + huge - 1) / huge * huge, MADV_HUGEPAGE);

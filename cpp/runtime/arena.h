@@ -13,7 +13,7 @@ struct ArenaStats {
     int64_t fresh;      // how many of them had to come from the system
 };
 
-// 64-byte aligned; from 2 MiB up on a 2 MiB boundary and advised for huge pages.
+// 64-byte aligned; from 1 MiB up on a 2 MiB boundary and advised for huge pages.
 // Throws std::bad_alloc. `release` wants the size that was asked for.
 void* arena_take(size_t bytes);
 void arena_release(void* block, size_t bytes) noexcept;
