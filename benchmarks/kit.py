@@ -1,6 +1,6 @@
 """Measure what the conformance kit claims: mutants caught, false alarms, minimal cases, seconds.
 
-    python benchmarks/kit.py mutants --seeds 100      each mutant, quick, until the first failure
+    python benchmarks/kit.py mutants --seeds 100      each mutant, quick, until the first failure; or --thorough
     python benchmarks/kit.py alarms --backend numpy --seeds 200
     python benchmarks/kit.py minimal                  whether a shrunk case has a number that could be at its least
     python benchmarks/kit.py times --backend numpy cpp [--thorough]
@@ -50,10 +50,17 @@ def mutants(seeds: int, first: int, names: list[str]) -> int:
     return 0 if worst >= 0.99 * seeds else 1
 
 
-def caught_by(name: str, seed: int) -> bool:
-    """Whether a quick run with this seed catches a mutant and blames the operation that is wrong."""
+def thoroughly(names: list[str]) -> int:
+    """Print which mutants a thorough run catches."""
+    missed = [name for name in names if not caught_by(name, 0, thorough=True)]
+    print(f"thorough catches {len(names) - len(missed)} of {len(names)} mutants {missed or ''}")
+    return len(missed)
+
+
+def caught_by(name: str, seed: int, thorough: bool = False) -> bool:
+    """Whether a run with this seed catches a mutant and blames the operation that is wrong."""
     mutant = MUTANTS[name]
-    report = check_backend(mutant, seed=seed, operations=[mutant.operation], shrink=False, stop_at_first=True)
+    report = check_backend(mutant, thorough, seed=seed, operations=[mutant.operation], shrink=False, stop_at_first=True)
     return not report.ok and report.failures[0].operation == mutant.operation
 
 
@@ -128,7 +135,7 @@ def main() -> int:
     parser.add_argument("--thorough", action="store_true")
     options = parser.parse_args()
     if options.what == "mutants":
-        return mutants(options.seeds, options.first, options.mutant)
+        return thoroughly(options.mutant) if options.thorough else mutants(options.seeds, options.first, options.mutant)
     if options.what == "minimal":
         return minimal(options.mutant)
     if options.what == "times":
