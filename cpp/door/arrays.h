@@ -27,6 +27,12 @@ enum class Kind { other, f32, f64 };
 
 inline bool is_array(py::handle h) { return py::isinstance<py::array>(h); }
 
+inline bool is_int64(py::handle h) {
+    if (!is_array(h)) return false;
+    const auto dtype = py::reinterpret_borrow<py::array>(h).dtype();
+    return dtype.kind() == 'i' && dtype.itemsize() == 8;
+}
+
 inline Kind kind_of(py::handle h) {
     if (!is_array(h)) return Kind::other;
     switch (py::reinterpret_borrow<py::array>(h).dtype().num()) {

@@ -195,12 +195,6 @@ Input<int64_t> labels(py::handle target, int64_t n, int64_t classes) {
     return in;
 }
 
-bool is_int64(py::handle h) {
-    if (!is_array(h)) return false;
-    const auto dtype = py::reinterpret_borrow<py::array>(h).dtype();
-    return dtype.kind() == 'i' && dtype.itemsize() == 8;
-}
-
 py::object cross_entropy(py::handle x, py::handle target) {
     if (!is_matrix(x) || !is_int64(target)) return not_here();
     return dispatch(kind_of(x), [&](auto t) -> py::object {

@@ -23,12 +23,6 @@ py::object max_pool2d(py::handle x, py::handle window) {
     });
 }
 
-bool is_int64(py::handle h) {
-    if (!is_array(h)) return false;
-    const auto dtype = py::reinterpret_borrow<py::array>(h).dtype();
-    return dtype.kind() == 'i' && dtype.itemsize() == 8;
-}
-
 py::object max_pool2d_grad(py::handle gy, py::handle indices, py::handle x_shape) {
     if (!is_int64(indices)) return not_here();
     return dispatch(kind_of(gy), [&](auto t) -> py::object {

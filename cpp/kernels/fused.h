@@ -143,56 +143,9 @@ using AddPatches = void (*)(const T*, const typename Types<T>::Int*, int64_t, co
 template <class T>
 constexpr AddPatches<T> add_patches_of[max_patch] = {add_patches<T, 1>, add_patches<T, 2>, add_patches<T, 3>, add_patches<T, 4>};
 
-// One vector of every patch, as loads of RUNS runs: each so far to the left that its cells come to lie in
-// their lanes. What the first brings beside its own, the others overwrite; what lies behind the last tap counts for nothing.
-template <class T, int RUNS>
-void lay_vector(const T* const* from, const int64_t* lane_of, int64_t count, int64_t step, T* to) {
-    Mask<T> own[RUNS], lane;
-    for (int i = 0; i < lanes<T>; ++i) lane[i] = i;
-    const T* cells[RUNS];
-    for (int r = 0; r < RUNS; ++r) {
-        own[r] = lane >= typename Types<T>::Int(lane_of[r]);
-        cells[r] = from[r];
-    }
-    for (int64_t q = 0; q < count; ++q, to += step) {
-        Vec<T> patch = load(cells[0] + q);
-#pragma GCC unroll 8
-        for (int r = 1; r < RUNS; ++r) patch = select<T>(own[r], load(cells[r] + q), patch);
-        store(to, patch);
-    }
-}
-
-constexpr int max_runs = 8;  // in one vector
-template <class T>
-using LayVector = void (*)(const T* const*, const int64_t*, int64_t, int64_t, T*);
-template <class T, int... R>
-constexpr LayVector<T> lay_vector_of(int64_t runs, std::integer_sequence<int, R...>) {
-    constexpr LayVector<T> all[] = {lay_vector<T, R + 1>...};
-    return all[runs - 1];
-}
-
-// The patches of the places [0, count), side by side, `width` cells each. Two ways: a run of taps sees neighbouring
-// cells, and is one load; where the taps see cells here and there, vectors of places are transposed.
-template <class T>
-void lay_patches(const int64_t* offsets, int64_t taps, const T* cells, int64_t count, int64_t width, T* to) {
-    for (int64_t v = 0; v < width; v += lanes<T>) {
-        const T* from[max_runs];
-        int64_t lane_of[max_runs], runs = 0;
-        for (int64_t t = v; t < smaller(taps, v + lanes<T>); ++t) {
-            if (t > v && offsets[t] == offsets[t - 1] + 1) continue;
-            if (runs == max_runs)
-                return pack_rows_transposed([&](int64_t tap) { return cells + offsets[tap]; }, taps, count, width, to);
-            lane_of[runs] = t - v;
-            from[runs++] = cells + offsets[t] - (t - v);
-        }
-        lay_vector_of<T>(runs, std::make_integer_sequence<int, max_runs>{})(from, lane_of, count, width, to + v);
-    }
-}
-
 // For every window the patch that its winner saw, times its gain, is summed: at most a quarter of the
-// multiplications of the full gradient, and none where ReLU let nothing through. The patches of some
-// rows of windows are laid side by side first, in the first-level cache; then every filter takes those
-// of its winners.
+// multiplications of the full gradient. The patches of some rows of windows are laid side by side
+// first, in the first-level cache; then every filter takes those of its winners.
 template <class T>
 bool conv_relu_pool_weight_grad(const ConvShape& s, const PoolShape& p, const T* gy, const T* y, const uint8_t* codes, const T* x, T* gw,
                                 T* gb) {

@@ -239,9 +239,7 @@ template <class T>
 void product(const Product<T>& job) {
     if (job.m == 0 || job.n == 0) return;
     const double work = double(job.m) * double(job.n) * double(job.k);
-    if (job.m <= 4 && job.k > 1 && !job.out.accumulate) {
-        if (job.b.col_step == 1) return product_rows(job);
-    }
+    if (job.m <= 4 && job.k > 1 && !job.out.accumulate && job.b.col_step == 1) return product_rows(job);
     if (job.a.col_step == 1 && job.b.row_step == 1 && dots_pay<T>(job)) return product_dots(job);
     if (job.m * job.n <= 32768 && job.k >= 4 * k_block && !job.out.accumulate)
         return product_split_sum(job, smaller<int64_t>(8, job.k / (2 * k_block)));
